@@ -1,0 +1,1 @@
+"""A local Kafka simulator and mock broker for chat events."""

@@ -1,0 +1,11 @@
+"""The one base class of every error that a user of the simulator can cause and should read."""
+
+from __future__ import annotations
+
+
+class SimulatorError(Exception):
+    """Something the user asked for cannot be done; `str(error)` is one readable sentence or list.
+
+    Each room derives its own errors from this class in its `errors.py`. The command line prints
+    the text without a traceback, the gRPC listener turns the class into a status code.
+    """
