@@ -1,0 +1,201 @@
+"""The one way into the log: every door hands its events to a `Publisher`.
+
+A value for a topic of the catalogue is validated, encoded once, given a key and a timestamp, and
+appended. A topic without message types takes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from simulator.catalog import Catalog, Channel, InvalidEvent, MessageType, NearMiss, Violation
+from simulator.log import Headers, RecordPlace, TopicLog
+
+EventValue = Mapping[str, Any] | bytes | str | None
+"""An event as a mapping, as JSON text or bytes, or a null value (a tombstone)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a record lies now, and what looks like a mistake although it is legal."""
+
+    place: RecordPlace
+    warnings: tuple[NearMiss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRecord:
+    """A record that has passed every check but those of the log itself."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    timestamp: int
+    headers: Headers
+    partition: int | None
+    unchecked: bool
+    warnings: tuple[NearMiss, ...]
+
+
+class Publisher:
+    """Validates, encodes and appends; knows no door and no script."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        log: TopicLog,
+        now_ms: Callable[[], int],
+        *,
+        validate: bool = True,
+    ) -> None:
+        """`now_ms` stamps records whose event has no timestamp; `validate` False checks nothing."""
+        self.catalog = catalog
+        self.log = log
+        self.validate = validate
+        self._now_ms = now_ms
+
+    def publish(
+        self,
+        topic: str,
+        event: EventValue,
+        *,
+        key: str | bytes | None = None,
+        headers: Headers = (),
+        partition: int | None = None,
+        timestamp: int | None = None,
+        validate: bool | None = None,
+    ) -> Published:
+        """Append one event.
+
+        `key` defaults to the event's id, `timestamp` (milliseconds) to the event's timestamp, else
+        to the clock. `validate` overrides the publisher's setting for this record. Raises
+        `InvalidEvent`, or an error of the log; then nothing has been appended.
+        """
+        return self.append(
+            self.prepare(
+                topic,
+                event,
+                key=key,
+                headers=headers,
+                partition=partition,
+                timestamp=timestamp,
+                validate=validate,
+            )
+        )
+
+    def prepare(
+        self,
+        topic: str,
+        event: EventValue,
+        *,
+        key: str | bytes | None = None,
+        headers: Headers = (),
+        partition: int | None = None,
+        timestamp: int | None = None,
+        validate: bool | None = None,
+    ) -> PreparedRecord:
+        """Check and encode one event without appending it, so that several can go in together."""
+        channel = self.catalog.channels.get(topic)
+        check = channel is not None and (self.validate if validate is None else validate)
+        decoded, value = _decode(topic, event, must_parse=check)
+        warnings: tuple[NearMiss, ...] = ()
+        if check and value is not None:
+            message = self.catalog.check(topic, decoded)  # type: ignore[arg-type]
+            warnings = tuple(message.near_misses(decoded))  # type: ignore[arg-type]
+        envelope = decoded if isinstance(decoded, Mapping) else {}
+        return PreparedRecord(
+            topic=topic,
+            value=value,
+            key=_key(key, envelope),
+            timestamp=self._timestamp(timestamp, envelope),
+            headers=headers,
+            partition=partition,
+            unchecked=channel is not None and not check,
+            warnings=warnings,
+        )
+
+    def append(self, record: PreparedRecord) -> Published:
+        """Append what `prepare` gave."""
+        place = self.log.append(
+            record.topic,
+            record.value,
+            key=record.key,
+            timestamp=record.timestamp,
+            headers=record.headers,
+            partition=record.partition,
+            unchecked=record.unchecked,
+        )
+        return Published(place, record.warnings)
+
+    def channel(self, topic: str) -> ChannelPublisher:
+        """Bind a topic of the catalogue once, for a caller that publishes many events to it."""
+        return ChannelPublisher(self, self.catalog.channels[topic])
+
+    def _timestamp(self, given: int | None, envelope: Mapping[str, Any]) -> int:
+        if given is not None:
+            return given
+        stamp = envelope.get("timestamp")
+        if isinstance(stamp, str):
+            try:
+                return int(datetime.fromisoformat(stamp).timestamp() * 1000)
+            except (ValueError, OverflowError):
+                pass  # an unchecked event may carry anything here
+        return self._now_ms()
+
+
+class ChannelPublisher:
+    """The quick way in for events that the simulator builds itself, as whole envelopes."""
+
+    def __init__(self, publisher: Publisher, channel: Channel) -> None:
+        """Bind what does not change from one event to the next."""
+        self._topic = channel.name
+        self._append = publisher.log.append
+        self._validate = publisher.validate
+
+    def emit(
+        self, message: MessageType, event: dict[str, Any], key: str, timestamp_ms: int
+    ) -> RecordPlace:
+        """Validate, encode and append one event; raises as `Publisher.publish` does."""
+        if self._validate and not message.is_valid(event):
+            raise InvalidEvent(self._topic, message.violations(event))
+        return self._append(
+            self._topic,
+            orjson.dumps(event),
+            key=key.encode(),
+            timestamp=timestamp_ms,
+            unchecked=not self._validate,
+        )
+
+
+def _decode(topic: str, event: EventValue, *, must_parse: bool) -> tuple[Any, bytes | None]:
+    """The event as Python values and as the bytes that will be stored; bytes stay as they are."""
+    if event is None:
+        return None, None
+    if isinstance(event, Mapping):
+        try:
+            return event, orjson.dumps(dict(event))
+        except (TypeError, orjson.JSONEncodeError) as error:
+            raise _not_json(topic, event, str(error)) from None
+    value = event.encode() if isinstance(event, str) else bytes(event)
+    try:
+        return orjson.loads(value), value
+    except orjson.JSONDecodeError as error:
+        if must_parse:
+            raise _not_json(topic, event, str(error)) from None
+        return None, value
+
+
+def _not_json(topic: str, event: object, reason: str) -> InvalidEvent:
+    return InvalidEvent(topic, [Violation("$", event, "json", f"not a JSON event: {reason}")])
+
+
+def _key(given: str | bytes | None, envelope: Mapping[str, Any]) -> bytes | None:
+    if given is not None:
+        return given.encode() if isinstance(given, str) else given
+    event_id = envelope.get("id")
+    return event_id.encode() if isinstance(event_id, str) else None
