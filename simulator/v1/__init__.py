@@ -1,0 +1,1 @@
+"""Code generated from proto/simulator/v1 by proto/generate.py. Do not edit."""
