@@ -150,8 +150,10 @@ class SubscribeRequest(google.protobuf.message.Message):
     stop_at_end: builtins.bool
     """Ends the stream at what is the end of the log now."""
     group: builtins.str
-    """Goes on behind what this group has acknowledged; `from` counts where it has nothing yet.
-    Streams of one group share the partitions among them.
+    """Goes on behind what this group has acknowledged; `from` counts for the partitions where it has
+    acknowledged nothing yet. Streams of one group share the partitions of their topics: each
+    partition has one reader, and is shared anew, from the last acknowledgement on, when a stream
+    comes or goes. Records that were not acknowledged are delivered again.
     """
     typed: builtins.bool
     """Adds the typed event to each record."""
@@ -184,16 +186,54 @@ class SubscribeResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     RECORDS_FIELD_NUMBER: builtins.int
+    GAPS_FIELD_NUMBER: builtins.int
+    REWOUND_FIELD_NUMBER: builtins.int
+    rewound: builtins.bool
+    """The log was reset or restored since the response before: offsets and positions may fall. The
+    stream goes on with what is appended from now on.
+    """
     @property
     def records(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[simulator.v1.record_pb2.Record]: ...
+    @property
+    def gaps(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Gap]:
+        """Records that were deleted before this stream could read them; it goes on behind them."""
+
     def __init__(
         self,
         *,
         records: collections.abc.Iterable[simulator.v1.record_pb2.Record] | None = ...,
+        gaps: collections.abc.Iterable[global___Gap] | None = ...,
+        rewound: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["records", b"records"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["gaps", b"gaps", "records", b"records", "rewound", b"rewound"]) -> None: ...
 
 global___SubscribeResponse = SubscribeResponse
+
+@typing.final
+class Gap(google.protobuf.message.Message):
+    """Offsets of a partition that are no longer retained."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: builtins.int
+    PARTITION_FIELD_NUMBER: builtins.int
+    FIRST_OFFSET_FIELD_NUMBER: builtins.int
+    LAST_OFFSET_FIELD_NUMBER: builtins.int
+    topic: builtins.str
+    partition: builtins.int
+    first_offset: builtins.int
+    last_offset: builtins.int
+    def __init__(
+        self,
+        *,
+        topic: builtins.str = ...,
+        partition: builtins.int = ...,
+        first_offset: builtins.int = ...,
+        last_offset: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["first_offset", b"first_offset", "last_offset", b"last_offset", "partition", b"partition", "topic", b"topic"]) -> None: ...
+
+global___Gap = Gap
 
 @typing.final
 class AcknowledgeRequest(google.protobuf.message.Message):

@@ -121,7 +121,8 @@ class BrokerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Acknowledge(self, request, context):
-        """Says which records a group has dealt with; its next Subscribe goes on behind them.
+        """Says which records a group has dealt with; its next Subscribe goes on behind them. As in Kafka,
+        an acknowledgement may also go back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,9 @@ class BrokerStub:
         simulator.v1.broker_pb2.AcknowledgeRequest,
         simulator.v1.broker_pb2.AcknowledgeResponse,
     ]
-    """Says which records a group has dealt with; its next Subscribe goes on behind them."""
+    """Says which records a group has dealt with; its next Subscribe goes on behind them. As in Kafka,
+    an acknowledgement may also go back.
+    """
 
     CreateTopic: grpc.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.CreateTopicRequest,
@@ -114,7 +116,9 @@ class BrokerAsyncStub:
         simulator.v1.broker_pb2.AcknowledgeRequest,
         simulator.v1.broker_pb2.AcknowledgeResponse,
     ]
-    """Says which records a group has dealt with; its next Subscribe goes on behind them."""
+    """Says which records a group has dealt with; its next Subscribe goes on behind them. As in Kafka,
+    an acknowledgement may also go back.
+    """
 
     CreateTopic: grpc.aio.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.CreateTopicRequest,
@@ -195,7 +199,9 @@ class BrokerServicer(metaclass=abc.ABCMeta):
         request: simulator.v1.broker_pb2.AcknowledgeRequest,
         context: _ServicerContext,
     ) -> typing.Union[simulator.v1.broker_pb2.AcknowledgeResponse, collections.abc.Awaitable[simulator.v1.broker_pb2.AcknowledgeResponse]]:
-        """Says which records a group has dealt with; its next Subscribe goes on behind them."""
+        """Says which records a group has dealt with; its next Subscribe goes on behind them. As in Kafka,
+        an acknowledgement may also go back.
+        """
 
     @abc.abstractmethod
     def CreateTopic(

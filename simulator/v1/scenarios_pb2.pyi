@@ -9,6 +9,7 @@ import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
+import google.protobuf.struct_pb2
 import google.protobuf.timestamp_pb2
 import sys
 import typing
@@ -104,13 +105,15 @@ class PlayRequest(google.protobuf.message.Message):
         KEY_FIELD_NUMBER: builtins.int
         VALUE_FIELD_NUMBER: builtins.int
         key: builtins.str
-        value: builtins.str
+        @property
+        def value(self) -> google.protobuf.struct_pb2.Value: ...
         def __init__(
             self,
             *,
             key: builtins.str = ...,
-            value: builtins.str = ...,
+            value: google.protobuf.struct_pb2.Value | None = ...,
         ) -> None: ...
+        def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
     NAME_FIELD_NUMBER: builtins.int
@@ -125,12 +128,14 @@ class PlayRequest(google.protobuf.message.Message):
     """The text of a script; it may include files of the library only."""
     seed: builtins.int
     speed: builtins.float
-    """How many seconds of the story pass in a second; 0: as fast as possible."""
+    """How many seconds of the story pass in a second; 0: as fast as possible; absent: as the
+    simulator was started.
+    """
     @property
     def start(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
-    def variables(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Values for the script's variables."""
+    def variables(self) -> google.protobuf.internal.containers.MessageMap[builtins.str, google.protobuf.struct_pb2.Value]:
+        """Values for the script's variables. Whole numbers count as integers."""
 
     def __init__(
         self,
@@ -139,13 +144,15 @@ class PlayRequest(google.protobuf.message.Message):
         yaml: builtins.str = ...,
         seed: builtins.int | None = ...,
         start: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        speed: builtins.float = ...,
-        variables: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        speed: builtins.float | None = ...,
+        variables: collections.abc.Mapping[builtins.str, google.protobuf.struct_pb2.Value] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "name", b"name", "script", b"script", "seed", b"seed", "start", b"start", "yaml", b"yaml"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "name", b"name", "script", b"script", "seed", b"seed", "speed", b"speed", "start", b"start", "variables", b"variables", "yaml", b"yaml"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "_speed", b"_speed", "name", b"name", "script", b"script", "seed", b"seed", "speed", b"speed", "start", b"start", "yaml", b"yaml"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "_speed", b"_speed", "name", b"name", "script", b"script", "seed", b"seed", "speed", b"speed", "start", b"start", "variables", b"variables", "yaml", b"yaml"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_speed", b"_speed"]) -> typing.Literal["speed"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["script", b"script"]) -> typing.Literal["name", "yaml"] | None: ...
 
