@@ -1,0 +1,307 @@
+"""The synchronous simulator: the same calls, with the event loop in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from os import PathLike
+from types import TracebackType
+from typing import Self, Unpack
+
+from simulator.catalog import Catalog
+from simulator.errors import SimulatorError
+from simulator.log import Retention, TopicInfo
+from simulator.loop_thread import LoopThread
+from simulator.options import Conditions, PlayOptions, PublishOptions
+from simulator.publishing import EventValue, Published
+from simulator.scenario.live_chat import LiveChat, SendResult, Session
+from simulator.scenario.player import Outcome
+from simulator.scenario.script import Script
+from simulator.simulator import DEFAULT_MAX_BYTES, AsyncSimulator, Settings
+from simulator.testing.events import Event
+
+
+class Simulator:
+    """A simulator for code that is not asynchronous, and the door to the one that is.
+
+    ```python
+    with Simulator() as sim:
+        sim.play("rate_limited")
+        assert sim.events("chat", name="userChatRateLimited", user="alice")
+
+    async with Simulator() as sim:      # an AsyncSimulator
+        await sim.play("rate_limited")
+    ```
+
+    The keyword arguments are those of `Settings`.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        start: datetime | str | None = None,
+        speed: float | None = None,
+        validate: bool = True,
+        host: str = "127.0.0.1",
+        grpc_port: int | None = 0,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        catalog: Catalog | None = None,
+    ) -> None:
+        """Nothing is started yet: use `with`, `async with`, or `start` and `stop`."""
+        self.settings = Settings(
+            seed=seed,
+            start=start,
+            speed=speed,
+            validate=validate,
+            host=host,
+            grpc_port=grpc_port,
+            max_bytes=max_bytes,
+            catalog=catalog,
+        )
+        self._thread: LoopThread | None = None
+        self._inner: AsyncSimulator | None = None
+        self._entered_async: AsyncSimulator | None = None
+
+    # --- life ------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start in a background thread; returns once every door accepts connections."""
+        if self._thread is not None:
+            raise SimulatorError("this simulator is started already")
+        thread = LoopThread("simulator")
+        try:
+            self._inner = thread.run(_started(self.settings))
+        except BaseException:
+            thread.close()
+            raise
+        self._thread = thread
+        return self
+
+    def stop(self) -> None:
+        """Close every door and end the thread; a second call does nothing."""
+        thread, self._thread = self._thread, None
+        inner, self._inner = self._inner, None
+        if thread is not None and inner is not None:
+            try:
+                thread.run(inner.stop())
+            finally:
+                thread.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> AsyncSimulator:
+        if self._entered_async is not None:
+            raise SimulatorError("this simulator is started already")
+        self._entered_async = AsyncSimulator(self.settings)
+        return await self._entered_async.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        entered, self._entered_async = self._entered_async, None
+        if entered is not None:
+            await entered.__aexit__(kind, error, traceback)
+
+    @property
+    def grpc_target(self) -> str:
+        """The address of the gRPC listener, `host:port`."""
+        return self._sim.grpc_target
+
+    # --- stories and events ----------------------------------------------------------------
+
+    def play(
+        self,
+        story: str | PathLike[str] | Script,
+        *,
+        check: bool = True,
+        **options: Unpack[PlayOptions],
+    ) -> Outcome:
+        """Play a story to its end; see `AsyncSimulator.play`."""
+        return self._running.run(self._sim.play(story, check=check, **options))
+
+    def publish(
+        self, topic: str, event: EventValue, **options: Unpack[PublishOptions]
+    ) -> Published:
+        """Append one event as given; see `AsyncSimulator.publish`."""
+        sim = self._sim
+        return self._running.call(lambda: sim.publish(topic, event, **options))
+
+    def events(self, topic: str | None = None, **conditions: Unpack[Conditions]) -> list[Event]:
+        """Return the retained events that meet the conditions; see `AsyncSimulator.events`."""
+        sim = self._sim
+        return self._running.call(lambda: sim.events(topic, **conditions))
+
+    def wait_for(
+        self, topic: str | None = None, *, timeout: float = 5.0, **conditions: Unpack[Conditions]
+    ) -> Event:
+        """Return the first event that meets the conditions; see `AsyncSimulator.wait_for`."""
+        return self._running.run(self._sim.wait_for(topic, timeout=timeout, **conditions))
+
+    def wait_for_count(
+        self,
+        count: int,
+        topic: str | None = None,
+        *,
+        timeout: float = 5.0,
+        **conditions: Unpack[Conditions],
+    ) -> list[Event]:
+        """Return the first `count` events that meet the conditions."""
+        sim = self._sim
+        return self._running.run(sim.wait_for_count(count, topic, timeout=timeout, **conditions))
+
+    def people(self) -> dict[str, str]:
+        """Return the user ids that names stand for."""
+        return self._running.call(self._sim.people)
+
+    @property
+    def clock(self) -> ClockControl:
+        """The simulator's clock: `sim.clock.advance("31s")`."""
+        return ClockControl(self._running, self._sim)
+
+    @property
+    def chat(self) -> ChatControl:
+        """The simulated chat service, driven by hand: `sim.chat.connect("alice")`."""
+        return ChatControl(self._running, self._sim.chat)
+
+    # --- topics ----------------------------------------------------------------------------
+
+    def create_topic(
+        self, topic: str, *, partitions: int = 1, retention: Retention = Retention()
+    ) -> TopicInfo:
+        """Create a topic; raises `TopicExists` or `InvalidTopicName`."""
+        sim = self._sim
+        return self._running.call(
+            lambda: sim.create_topic(topic, partitions=partitions, retention=retention)
+        )
+
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic and its records; raises `TopicNotFound`."""
+        sim = self._sim
+        self._running.call(lambda: sim.delete_topic(topic))
+
+    def topics(self) -> list[TopicInfo]:
+        """Describe all topics."""
+        return self._running.call(self._sim.topics)
+
+    # --- back in time ----------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Make the simulator as it was when it started; see `AsyncSimulator.reset`."""
+        self._running.call(self._sim.reset)
+
+    def snapshot(self) -> str:
+        """Keep the present state under an id."""
+        return self._running.call(self._sim.snapshot)
+
+    def restore(self, snapshot_id: str) -> None:
+        """Go back to a kept state."""
+        sim = self._sim
+        self._running.call(lambda: sim.restore(snapshot_id))
+
+    def drop_snapshot(self, snapshot_id: str) -> None:
+        """Forget a kept state."""
+        sim = self._sim
+        self._running.call(lambda: sim.drop_snapshot(snapshot_id))
+
+    @contextmanager
+    def fork(self) -> Iterator[Self]:
+        """Undo, at the end of the block, everything that happened in it."""
+        snapshot_id = self.snapshot()
+        try:
+            yield self
+        finally:
+            self.restore(snapshot_id)
+            self.drop_snapshot(snapshot_id)
+
+    # --- inside ----------------------------------------------------------------------------
+
+    @property
+    def _running(self) -> LoopThread:
+        if self._thread is None:
+            raise SimulatorError("this simulator is not running: use `with Simulator() as sim:`")
+        return self._thread
+
+    @property
+    def _sim(self) -> AsyncSimulator:
+        if self._inner is None:
+            raise SimulatorError("this simulator is not running: use `with Simulator() as sim:`")
+        return self._inner
+
+
+class ClockControl:
+    """The clock of a synchronous simulator."""
+
+    def __init__(self, thread: LoopThread, sim: AsyncSimulator) -> None:
+        self._thread = thread
+        self._sim = sim
+
+    def now_ns(self) -> int:
+        """Return the time, in nanoseconds since the Unix epoch."""
+        return self._thread.call(self._sim.clock.now_ns)
+
+    def advance(self, duration: int | str) -> int:
+        """Move virtual time on by nanoseconds or by a duration such as "31s"; return the time.
+
+        Raises `ClockError` where the clock runs by itself.
+        """
+        sim = self._sim
+        return self._thread.call(lambda: sim.clock.advance(duration))
+
+
+class ChatControl:
+    """The chat service of a synchronous simulator."""
+
+    def __init__(self, thread: LoopThread, chat: LiveChat) -> None:
+        self._thread = thread
+        self._chat = chat
+
+    def connect(self, user: str) -> Session:
+        """Open a session; see `LiveChat.connect`."""
+        return self._thread.call(lambda: self._chat.connect(user))
+
+    def send(
+        self,
+        user: str,
+        text: str,
+        *,
+        to: str | None = None,
+        party: str | None = None,
+        members: tuple[str, ...] = (),
+    ) -> SendResult:
+        """Write to a user or a party; see `LiveChat.send`."""
+        return self._thread.call(
+            lambda: self._chat.send(user, text, to=to, party=party, members=members)
+        )
+
+    def disconnect(
+        self,
+        user: str,
+        *,
+        reason: str | None = None,
+        code: int | None = None,
+        forced: bool = False,
+    ) -> None:
+        """End a session; see `LiveChat.disconnect`."""
+        self._thread.call(
+            lambda: self._chat.disconnect(user, reason=reason, code=code, forced=forced)
+        )
+
+
+async def _started(settings: Settings) -> AsyncSimulator:
+    sim = AsyncSimulator(settings)
+    await sim.start()
+    return sim

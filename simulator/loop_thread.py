@@ -1,0 +1,96 @@
+"""An event loop in a background thread, for callers that are not asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from simulator.errors import SimulatorError
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Owns one thread and the event loop in it; `run` and `call` block until the loop is done."""
+
+    def __init__(self, name: str) -> None:
+        """Start the thread; returns once the loop runs."""
+        self._loop = asyncio.new_event_loop()
+        self._submitting = threading.Lock()
+        self._closed = False
+        self._running = threading.Event()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
+        self._running.wait()
+
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine on the loop and return its result or raise its error.
+
+        An interrupt of the caller (Ctrl-C) cancels the coroutine.
+        """
+        try:
+            with self._submission():
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except SimulatorError:
+            coroutine.close()
+            raise
+        try:
+            return future.result(timeout)
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Run a plain function on the loop's thread and return its result or raise its error."""
+        result: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                result.set_result(function())
+            except BaseException as error:
+                result.set_exception(error)
+
+        with self._submission():
+            self._loop.call_soon_threadsafe(work)
+        return result.result()
+
+    def close(self) -> None:
+        """End the loop and join the thread; a second call does nothing."""
+        with self._submitting:
+            if self._closed:
+                return
+            self._closed = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.call_soon(self._running.set)
+        try:
+            self._loop.run_forever()
+        finally:
+            _cancel_all(self._loop)
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    @contextmanager
+    def _submission(self) -> Iterator[None]:
+        """Work that is submitted under the lock is still run: the loop stops behind it."""
+        if threading.current_thread() is self._thread:
+            raise SimulatorError("this call would wait for its own thread: use AsyncSimulator here")
+        with self._submitting:
+            if self._closed:
+                raise SimulatorError("the simulator is stopped")
+            yield
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

@@ -1,0 +1,53 @@
+"""The keyword arguments that the synchronous and the asynchronous simulator share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypedDict
+
+from simulator.log import Headers
+from simulator.testing.events import Event
+
+
+class Conditions(TypedDict, total=False):
+    """What an event must meet; conditions that are left out do not count.
+
+    `name`: the event's name. `user`: the acting user, by the name that a story or a call to the
+    chat service gave, or by id. `where`: values by dotted path, such as
+    `{"payload.userDisconnected.code": 4000}`. `matching`: any predicate.
+    """
+
+    name: str | None
+    user: str | None
+    where: Mapping[str, Any] | None
+    matching: Callable[[Event], object] | None
+
+
+class PlayOptions(TypedDict, total=False):
+    """How a story is played.
+
+    `seed`: instead of the script's. `start`: the time at which the story begins, an aware datetime
+    or RFC 3339 text. `speed`: story seconds per real second, 0 for as fast as possible; without
+    it, the simulator's own. `variables`: values for the script's variables.
+    """
+
+    seed: int | None
+    start: datetime | str | None
+    speed: float | None
+    variables: Mapping[str, Any] | None
+
+
+class PublishOptions(TypedDict, total=False):
+    """How an event is appended.
+
+    `key`: instead of the event's id. `headers`: names and values. `partition`: instead of the one
+    that the key decides. `timestamp`: milliseconds since the Unix epoch, instead of the event's.
+    `validate`: instead of the simulator's setting.
+    """
+
+    key: str | bytes | None
+    headers: Headers | Mapping[str, str | bytes | None]
+    partition: int | None
+    timestamp: int | None
+    validate: bool | None
