@@ -12,14 +12,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from simulator.errors import SimulatorError
 from simulator.scenario.durations import parse_duration
+from simulator.scenario.errors import ClockError
 
 Callback = Callable[[], object]
-
-
-class ClockError(SimulatorError):
-    """A clock was asked to run backwards or at no rate at all."""
 
 
 class Timer(Protocol):

@@ -34,7 +34,7 @@ class IncludeError(ScenarioError):
     """An included file cannot be found or must not be read."""
 
 
-class StoryNotFound(ScenarioError):
+class StoryNotFoundError(ScenarioError):
     """Neither a story of the library nor a file has this name."""
 
 
@@ -61,3 +61,52 @@ class ScriptError(ScenarioError):
         if omitted:
             lines.append(f"... and {omitted} more")
         super().__init__("\n".join(lines))
+
+
+class StepError(ScenarioError):
+    """A step of a running story cannot be done; `str()` is `file:line:column: message`."""
+
+    def __init__(self, position: Position, message: str) -> None:
+        super().__init__(f"{position}: {message}")
+        self.position = position
+        self.message = message
+
+
+class ClockError(ScenarioError):
+    """A clock was asked to run backwards, or at no rate at all."""
+
+
+class ChatError(ScenarioError):
+    """The simulated chat service does not do what it was asked to.
+
+    `code` is the error code that a client of the published service would see, 0 where none is
+    documented.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotConnected(ChatError):
+    """Somebody who has no session was asked to write or to leave."""
+
+
+class SessionRefused(ChatError):
+    """The service does not open this session: it is full, or the user has one already."""
+
+
+class MessageTooLong(ChatError):
+    """A text is longer than the service's `max_message_length`."""
+
+
+class UnknownActor(ScenarioError):
+    """A script names a user or a party that it does not declare."""
+
+
+class PlayError(ScenarioError):
+    """A play cannot be started as asked, for instance with an unknown variable."""
+
+
+class PlayNotFound(ScenarioError):
+    """No running or recent play has this id."""
