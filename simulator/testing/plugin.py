@@ -1,1 +1,91 @@
-"""."""
+"""The pytest plugin: the fixture `simulator`, the marker `scenario`, events in failure reports.
+
+It is loaded by its entry point wherever the package is installed, so importing it is cheap: the
+simulator itself is imported by the first test that asks for the fixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from simulator.facade import Simulator
+
+LAST_EVENTS = 20
+"""How many events a failure report shows."""
+
+_SIMULATOR: pytest.StashKey[Simulator] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers."""
+    config.addinivalue_line(
+        "markers",
+        "scenario(story, *, seed=None, start=None, variables=None): play a story, by name or path, "
+        "on the `simulator` fixture before the test; several markers play from top to bottom",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test with a scenario the fixture that plays it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("scenario"):
+            if "simulator" not in item.fixturenames:
+                item.fixturenames.append("simulator")
+
+
+@pytest.fixture
+def simulator_settings() -> dict[str, Any]:
+    """Keyword arguments of the `Simulator` that the fixture `simulator` makes; override to set."""
+    return {}
+
+
+@pytest.fixture
+def simulator(
+    request: pytest.FixtureRequest, simulator_settings: dict[str, Any]
+) -> Iterator[Simulator]:
+    """A simulator that is ready and empty, for this test alone."""
+    from simulator.facade import Simulator
+
+    with Simulator(**simulator_settings) as sim:
+        request.node.stash[_SIMULATOR] = sim
+        # iter_markers gives the nearest first; stories are read from top to bottom.
+        for marker in reversed(list(request.node.iter_markers("scenario"))):
+            sim.play(*marker.args, **marker.kwargs)
+        yield sim
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the last events to the report of a test that failed."""
+    report = yield
+    sim = item.stash.get(_SIMULATOR, None)
+    if sim is None:
+        return report
+    if report.when == "teardown":
+        del item.stash[_SIMULATOR]
+    elif report.failed:
+        report.sections.append(("simulator", _last_events(sim)))
+    return report
+
+
+def _last_events(sim: Simulator) -> str:
+    from simulator.errors import SimulatorError
+
+    try:
+        events = sim.events()
+        names = {user_id: name for name, user_id in sim.people().items()}
+    except SimulatorError as error:
+        return f"no events to show: {error}"
+    if not events:
+        return "no events"
+    shown = events[-LAST_EVENTS:]
+    head = [f"the last {len(shown)} of {len(events)} events:"] if len(shown) < len(events) else []
+    return "\n".join(
+        head + [f"{names.get(event.user_id or '', '-'):>12} {event!r}" for event in shown]
+    )

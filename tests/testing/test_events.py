@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from simulator.log import Record
+from simulator.testing.criteria import Criteria, same_id
+from simulator.testing.events import Event
+
+
+def event(value: bytes | None, *, topic: str = "chat", unchecked: bool = False) -> Event:
+    return Event(Record(topic, 0, 3, 1_767_225_600_250, b"k", value, (), 9, unchecked))
+
+
+CONNECTED = (
+    b'{"payload":{"userDisconnected":{"code":4000,"forced":true}},"id":"1","name":'
+    b'"userDisconnected","namespace":"game","userId":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",'
+    b'"sessionId":"s","traceId":"t"}'
+)
+
+
+def test_reads_the_envelope_and_the_data() -> None:
+    seen = event(CONNECTED)
+    assert (seen.id, seen.name, seen.namespace) == ("1", "userDisconnected", "game")
+    assert (seen.session_id, seen.trace_id) == ("s", "t")
+    assert seen.data == {"code": 4000, "forced": True}
+    assert seen["payload.userDisconnected.code"] == 4000
+    assert seen.time == datetime(2026, 1, 1, 0, 0, 0, 250_000, UTC)
+    assert (seen.topic, seen.partition, seen.offset, seen.key) == ("chat", 0, 3, b"k")
+
+
+def test_a_missing_path_is_a_key_error_or_the_default() -> None:
+    seen = event(b'{"a":[{"b":1}],"c":null}')
+    assert seen["a.0.b"] == 1
+    assert seen["c"] is None
+    assert seen.get("a.1.b", "none") == "none"
+    with pytest.raises(KeyError, match=r"a\.0\.x"):
+        seen["a.0.x"]
+
+
+@pytest.mark.parametrize("value", [None, b"", b"not json", b"[1]", b'"text"', b"\xff\xfe", b"{"])
+def test_a_value_that_is_no_object_has_no_fields(value: bytes | None) -> None:
+    seen = event(value, unchecked=True)
+    assert seen.json == {}
+    assert seen.name is None
+    assert seen.data == {}
+    assert "unchecked" in repr(seen)
+
+
+def test_its_text_names_what_matters() -> None:
+    text = repr(event(CONNECTED))
+    assert text.startswith("<userDisconnected chat[0]@3 00:00:00.250 ")
+    assert '"code":4000' in text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("AAAA-bb", "aaaabb", True),
+        ("aaaabb", "aaaabb", True),
+        ("aaaabb", "aaaabc", False),
+        (None, "a", False),
+        (None, None, False),
+    ],
+)
+def test_ids_are_the_same_with_and_without_dashes(
+    one: str | None, other: str | None, same: bool
+) -> None:
+    assert same_id(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("criteria", "fits"),
+    [
+        (Criteria(), True),
+        (Criteria(name="userDisconnected", topic="chat"), True),
+        (Criteria(name="userConnected"), False),
+        (Criteria(topic="personalChat"), False),
+        (Criteria(user_id="aaaaaaaabbbb4ccc8dddeeeeeeeeeeee"), True),
+        (Criteria(user_id="someone"), False),
+        (Criteria(where={"payload.userDisconnected.code": 4000}), True),
+        (Criteria(where={"payload.userDisconnected.code": 4001}), False),
+        (Criteria(where={"payload.userDisconnected.forced": True}), True),
+        (Criteria(where={"payload.userDisconnected.forced": 1}), False),
+        (Criteria(where={"payload.nothing": "x"}), False),
+        (Criteria(matching=lambda seen: seen.data["code"] > 3999), True),
+        (Criteria(matching=lambda seen: seen.data["code"] > 4000), False),
+    ],
+)
+def test_criteria(criteria: Criteria, fits: bool) -> None:
+    assert criteria.matches(event(CONNECTED)) is fits
+
+
+def test_criteria_read_as_a_phrase() -> None:
+    criteria = Criteria("userConnected", "chat", "alice", "id", {"version": 1})
+    assert str(criteria) == "userConnected for alice on chat with version = 1"
+    assert str(Criteria()) == "any event"

@@ -1,0 +1,91 @@
+"""The pytest plugin, run by a real pytest on small test files."""
+
+from __future__ import annotations
+
+import pytest
+
+PASSING = """
+import pytest
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_is_empty_and_ready(simulator, attempt):
+    assert simulator.events() == []
+    simulator.publish("chat", {"name": "userConnected", "payload": {"userConnected": {}}})
+    assert len(simulator.events("chat")) == 1
+    assert simulator.grpc_target.startswith("127.0.0.1:")
+
+@pytest.mark.scenario("rate_limited", seed=7)
+def test_plays_the_story(simulator):
+    assert simulator.events("chat", name="userChatRateLimited", user="alice")
+
+@pytest.mark.scenario("first_connect")
+def test_plays_without_asking_for_the_fixture():
+    pass
+
+@pytest.mark.scenario("first_connect")
+@pytest.mark.scenario("two_friends_chat")
+def test_several_markers_play_from_top_to_bottom(simulator):
+    names = [event.name for event in simulator.events()]
+    alone = names.index("personalChatSent")
+    assert names[0] == "userConnected" and 0 < alone < len(names)
+
+class TestSettings:
+    @pytest.fixture
+    def simulator_settings(self):
+        return {"validate": False, "grpc_port": None}
+
+    def test_can_be_overridden(self, simulator):
+        simulator.publish("chat", {"name": "nonsense"})
+        assert simulator.events()[0].unchecked
+"""
+
+
+def test_fixture_and_marker(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(PASSING)
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-W", "error")
+    result.assert_outcomes(passed=7)
+
+
+def test_workers_are_isolated_under_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(PASSING)
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-n", "2")
+    result.assert_outcomes(passed=7)
+
+
+def test_a_failure_shows_the_last_events(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.scenario("rate_limited")
+        def test_fails(simulator):
+            assert False
+
+        def test_fails_without_events(simulator):
+            assert False
+
+        def test_fails_without_simulator():
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        ["*- simulator -*", "*alice <userChatRateLimited chat*", "*- simulator -*", "no events"]
+    )
+    assert result.stdout.str().count("- simulator -") == 2
+
+
+def test_a_story_that_does_not_exist_fails_the_test_with_a_hint(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.scenario("rate_limitd")
+        def test_never_runs(simulator):
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*did you mean 'rate_limited'?*"])
