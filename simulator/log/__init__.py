@@ -1,1 +1,53 @@
-"""."""
+"""The topic log: records in topics and partitions, read back by offset, time or append order."""
+
+from simulator.log.columns import RecordColumns
+from simulator.log.cursor import Cursor
+from simulator.log.errors import (
+    ForeignSnapshot,
+    InvalidGroup,
+    InvalidRecord,
+    InvalidTopicName,
+    InvalidTopicSetting,
+    LogError,
+    LogFull,
+    OffsetOutOfRange,
+    PartitionNotFound,
+    RecordTooLarge,
+    TopicDeleted,
+    TopicExists,
+    TopicNotFound,
+)
+from simulator.log.groups import GroupOffsets, Share
+from simulator.log.record import Headers, Record, RecordPlace
+from simulator.log.retention import Retention
+from simulator.log.snapshot import Snapshot
+from simulator.log.topic import PartitionInfo, TopicInfo
+from simulator.log.topic_log import TopicLog
+
+__all__ = [
+    "Cursor",
+    "ForeignSnapshot",
+    "GroupOffsets",
+    "Headers",
+    "InvalidGroup",
+    "InvalidRecord",
+    "InvalidTopicName",
+    "InvalidTopicSetting",
+    "LogError",
+    "LogFull",
+    "OffsetOutOfRange",
+    "PartitionInfo",
+    "PartitionNotFound",
+    "Record",
+    "RecordColumns",
+    "RecordPlace",
+    "RecordTooLarge",
+    "Retention",
+    "Share",
+    "Snapshot",
+    "TopicDeleted",
+    "TopicExists",
+    "TopicInfo",
+    "TopicLog",
+    "TopicNotFound",
+]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from simulator.log.errors import InvalidRecord
 
 Headers = tuple[tuple[str, bytes | None], ...]
 """Record headers in order, as in Kafka: names may repeat, a value may be null."""
+
+MAX_HEADERS: Final = 256
+"""Headers of one record. Kafka bounds only their bytes; empty ones would take memory unseen."""
 
 
 class Record(NamedTuple):
@@ -34,3 +39,21 @@ class RecordPlace(NamedTuple):
     partition: int
     offset: int
     timestamp: int
+
+
+def headers_size(topic: str, headers: Headers) -> int:
+    """Bytes of the names (in UTF-8) and values of `headers`; InvalidRecord if they are illegal.
+
+    `topic` is for the error.
+    """
+    if len(headers) > MAX_HEADERS:
+        raise InvalidRecord(topic, f"{len(headers)} headers, at most {MAX_HEADERS} are allowed")
+    size = 0
+    for name, value in headers:
+        try:
+            size += len(name.encode())
+        except UnicodeEncodeError:
+            raise InvalidRecord(topic, f"header name {name!r} is not valid Unicode") from None
+        if value is not None:
+            size += len(value)
+    return size

@@ -1,0 +1,149 @@
+"""What can go wrong with the log. Each error says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from simulator.errors import SimulatorError
+
+
+class LogError(SimulatorError):
+    """Base class of the errors of this room."""
+
+
+class TopicNotFound(LogError):
+    """There is no topic of that name; `suggestion` is the nearest name that exists, if any."""
+
+    def __init__(self, topic: str, known: Iterable[str] = ()) -> None:
+        names = sorted(known)
+        self.topic = topic
+        self.suggestion = next(iter(difflib.get_close_matches(topic, names, n=1)), None)
+        if self.suggestion is not None:
+            hint = f"did you mean {self.suggestion!r}?"
+        elif names:
+            more = ", ..." if len(names) > 10 else ""
+            hint = f"known topics: {', '.join(names[:10])}{more}"
+        else:
+            hint = "create it first"
+        super().__init__(f"topic {topic!r} does not exist; {hint}")
+
+
+class TopicDeleted(TopicNotFound):
+    """The topic that a cursor reads was deleted; one created since under the name is another."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic)
+        self.args = (
+            f"topic {topic!r} was deleted while it was being read; "
+            "open a new cursor if it has been created again",
+        )
+
+
+class TopicExists(LogError):
+    """A topic of that name exists already."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        super().__init__(f"topic {topic!r} exists already; delete it first or use another name")
+
+
+class InvalidTopicName(LogError):
+    """The name breaks Kafka's rules for topic names."""
+
+    def __init__(self, topic: str, rule: str) -> None:
+        self.topic = topic
+        self.rule = rule
+        super().__init__(f"invalid topic name {topic!r}: {rule}")
+
+
+class InvalidTopicSetting(LogError):
+    """A number of partitions or a retention limit that no topic can have."""
+
+    def __init__(self, setting: str, value: object, rule: str) -> None:
+        self.setting = setting
+        self.value = value
+        super().__init__(f"invalid {setting} {value!r}: {rule}")
+
+
+class PartitionNotFound(LogError):
+    """The topic has no partition of that number."""
+
+    def __init__(self, topic: str, partition: int, partitions: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.partitions = partitions
+        has = "only partition 0" if partitions == 1 else f"partitions 0 to {partitions - 1}"
+        super().__init__(f"topic {topic!r} has no partition {partition}; it has {has}")
+
+
+class OffsetOutOfRange(LogError):
+    """The offset lies before the first record kept or after the end of the partition."""
+
+    def __init__(self, topic: str, partition: int, offset: int, start: int, end: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.start = start
+        self.end = end
+        super().__init__(
+            f"offset {offset} is out of range for topic {topic!r} partition {partition}; "
+            f"use {start} (the first kept) to {end} (the next to come)"
+        )
+
+
+class LogFull(LogError):
+    """The memory bound is reached; nothing was appended and nothing was deleted."""
+
+    def __init__(
+        self, topic: str, size: int, *, max_bytes: int, held: int, records: int, snapshots: int
+    ) -> None:
+        self.topic = topic
+        self.size = size
+        self.max_bytes = max_bytes
+        self.held = held
+        kept = f" and {snapshots} snapshot(s) that keep what was deleted since" if snapshots else ""
+        super().__init__(
+            f"the log is full: a record of {size} bytes for topic {topic!r} does not fit; "
+            f"{held:,} bytes of memory are taken by {records:,} records{kept}, "
+            f"and max_bytes is {max_bytes:,}. Raise max_bytes, give topics a retention, "
+            "delete records, or reset the log"
+        )
+
+
+class RecordTooLarge(LogError):
+    """Key, value and headers together exceed a bound, which the text names."""
+
+    def __init__(self, topic: str, size: int, bound: str, limit: int) -> None:
+        self.topic = topic
+        self.size = size
+        self.limit = limit
+        super().__init__(
+            f"a record of {size:,} bytes for topic {topic!r} is too large: "
+            f"{bound} allows {limit:,} bytes of key, value and headers"
+        )
+
+
+class InvalidRecord(LogError):
+    """A timestamp or header that no Kafka record can have."""
+
+    def __init__(self, topic: str, problem: str) -> None:
+        self.topic = topic
+        self.problem = problem
+        super().__init__(f"invalid record for topic {topic!r}: {problem}")
+
+
+class InvalidGroup(LogError):
+    """A group name that is not allowed, or a member that has not joined."""
+
+    def __init__(self, group: str, problem: str) -> None:
+        self.group = group
+        self.problem = problem
+        super().__init__(f"group {group!r}: {problem}")
+
+
+class ForeignSnapshot(LogError):
+    """A snapshot was given to a log other than the one that took it."""
+
+    def __init__(self) -> None:
+        super().__init__("this snapshot was taken from another log; restore it there")

@@ -1,0 +1,200 @@
+"""Groups of plain subscribers: how far each has come, and who reads what.
+
+Committed offsets are data of the log: snapshots hold them and reset() forgets them. Membership is
+not, since it says who is connected. Kafka's own group protocols are another matter and can share
+the offsets kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from simulator.log.errors import InvalidGroup, OffsetOutOfRange, TopicNotFound
+from simulator.log.topic import Topic
+from simulator.log.waiters import Waiters
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+OffsetTable = dict[str, dict[Place, int]]
+"""Offsets by group."""
+
+MAX_GROUP_NAME: Final = 255
+"""Characters of a group's name. Kafka sets no limit; this keeps garbage out."""
+
+
+class Share(NamedTuple):
+    """The partitions that a member reads, in the group's `generation`.
+
+    The generation changes whenever a member joins or leaves: a member that finds another than
+    its own asks for its share again, and resumes each partition where the group has committed.
+    """
+
+    generation: int
+    partitions: tuple[Place, ...]
+
+
+class _Membership:
+    __slots__ = ("generation", "members")
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.members: dict[str, frozenset[Place]] = {}
+
+
+class GroupOffsets:
+    """The groups of one log."""
+
+    __slots__ = ("_memberships", "_own", "_shared", "_table", "_topics", "_waiters")
+
+    def __init__(self, topics: Mapping[str, Topic], waiters: Waiters) -> None:
+        self._topics = topics
+        self._waiters = waiters
+        self._table: OffsetTable = {}
+        self._shared = False  # with a snapshot: copy before writing
+        self._own: set[str] = set()  # groups whose own table no snapshot shares
+        self._memberships: dict[str, _Membership] = {}
+
+    # Offsets
+
+    def commit(self, group: str, topic: str, partition: int, offset: int) -> None:
+        """Remember that `group` has dealt with everything before `offset`.
+
+        The offset may lie before the first record kept, and may go back, but not beyond the end.
+        Raises InvalidGroup, TopicNotFound, PartitionNotFound or OffsetOutOfRange.
+        """
+        _check_name(group)
+        found = self._topics.get(topic)
+        if found is None:
+            raise TopicNotFound(topic, self._topics)
+        end = found.partition(partition).end
+        if not 0 <= offset <= end:
+            raise OffsetOutOfRange(topic, partition, offset, 0, end)
+        self._own_offsets(group)[topic, partition] = offset
+
+    def committed(self, group: str, topic: str, partition: int) -> int | None:
+        """The offset that `group` resumes at, None if it has committed none."""
+        return self._table.get(group, {}).get((topic, partition))
+
+    def offsets(self, group: str) -> Mapping[Place, int]:
+        """All offsets of `group` by (topic, partition); empty for an unknown group."""
+        return MappingProxyType(dict(self._table.get(group, {})))
+
+    def names(self) -> list[str]:
+        """Groups with committed offsets or members, sorted."""
+        return sorted({*self._table, *self._memberships})
+
+    def delete(self, group: str) -> None:
+        """Forget the offsets of `group`. Members stay."""
+        if group in self._table:
+            self._own_table().pop(group)
+            self._own.discard(group)
+
+    def _own_table(self) -> OffsetTable:
+        if self._shared:
+            self._table = dict(self._table)
+            self._shared = False
+        return self._table
+
+    def _own_offsets(self, group: str) -> dict[Place, int]:
+        table = self._own_table()
+        if group not in self._own:
+            table[group] = dict(table.get(group, {}))
+            self._own.add(group)
+        return table[group]
+
+    def freeze(self) -> OffsetTable:
+        """The offsets as they are, not to be changed by anything that comes after."""
+        self._shared = True
+        self._own = set()
+        return self._table
+
+    def restore(self, table: OffsetTable) -> None:
+        """Hold again what was frozen."""
+        self._table = table
+        self._shared = True
+        self._own = set()
+
+    def forget_topic(self, topic: str) -> None:
+        """Drop the offsets of a deleted topic, as Kafka's coordinator does."""
+        for group in list(self._table):
+            gone = [place for place in self._table[group] if place[0] == topic]
+            if gone:
+                offsets = self._own_offsets(group)
+                for place in gone:
+                    del offsets[place]
+
+    # Members
+
+    def join(self, group: str, member: str, partitions: Iterable[Place]) -> Share:
+        """Add `member`, who reads any of `partitions`; return its share.
+
+        Joining again replaces what the member asked for. Wakes everybody who waits on the log,
+        so that other members notice at once that their share has changed.
+        """
+        _check_name(group)
+        wanted = frozenset(partitions)
+        membership = self._memberships.setdefault(group, _Membership())
+        if membership.members.get(member) != wanted:
+            membership.members[member] = wanted
+            membership.generation += 1
+            self._waiters.wake_all()
+        return self.share(group, member)
+
+    def leave(self, group: str, member: str) -> None:
+        """Remove `member`, if it is there, and let the others share its partitions."""
+        membership = self._memberships.get(group)
+        if membership is None or membership.members.pop(member, None) is None:
+            return
+        membership.generation += 1
+        if not membership.members:
+            del self._memberships[group]
+        self._waiters.wake_all()
+
+    def members(self, group: str) -> list[str]:
+        """The members of `group`, sorted."""
+        membership = self._memberships.get(group)
+        return sorted(membership.members) if membership else []
+
+    def generation(self, group: str) -> int:
+        """How often the group's members have changed; 0 for a group without members."""
+        membership = self._memberships.get(group)
+        return membership.generation if membership else 0
+
+    def share(self, group: str, member: str) -> Share:
+        """The partitions of `member`; InvalidGroup if it has not joined."""
+        membership = self._memberships.get(group)
+        if membership is None or member not in membership.members:
+            raise InvalidGroup(group, f"{member!r} is not a member; join first")
+        return Share(membership.generation, _range_share(membership.members, member))
+
+
+def _range_share(members: Mapping[str, Collection[Place]], member: str) -> tuple[Place, ...]:
+    """Partitions that the same members want are cut into one range for each, in sorted order.
+
+    As Kafka's range assignor, but across topics, so that two members share two topics of one
+    partition each. The first members get the odd ones.
+    """
+    wanted_by: dict[tuple[str, ...], list[Place]] = {}
+    for place in sorted({place for places in members.values() for place in places}):
+        readers = tuple(sorted(name for name, places in members.items() if place in places))
+        wanted_by.setdefault(readers, []).append(place)
+    share: list[Place] = []
+    for readers, places in wanted_by.items():
+        if member in readers:
+            index = readers.index(member)
+            each, odd = divmod(len(places), len(readers))
+            low = index * each + min(index, odd)
+            share += places[low : low + each + (index < odd)]
+    return tuple(sorted(share))
+
+
+def _check_name(group: str) -> None:
+    if not group:
+        raise InvalidGroup(group, "a group needs a name")
+    if len(group) > MAX_GROUP_NAME:
+        raise InvalidGroup(
+            group[:20] + "...", f"the name is longer than {MAX_GROUP_NAME} characters"
+        )

@@ -1,0 +1,350 @@
+"""One partition: dense offsets over segments, cut at the front, shared with snapshots."""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_right
+from collections.abc import Iterator
+from operator import sub
+from typing import Final, NamedTuple
+
+from sortedcontainers import SortedDict  # type: ignore[import-untyped]
+
+from simulator.log.columns import RecordColumns
+from simulator.log.memory import Memory
+from simulator.log.record import Headers
+from simulator.log.retention import Retention
+from simulator.log.segment import SEGMENT_BYTES, SEGMENT_RECORDS, Segment, headers_memory
+
+TRIM_MEMORY: Final = 64 * 1024
+"""A front-cut segment is copied without its cut part only when that gives back this much."""
+
+_NOTHING: Final[SortedDict[int, Segment]] = SortedDict()
+"""The segments of every empty partition; always copied before it is written to."""
+
+_CLOSED: Final = Segment(0, 0, Memory())
+"""Stands for the growing segment where there is none; never appended to."""
+
+
+class PartitionState(NamedTuple):
+    """Everything a partition holds, frozen; the segments are shared, not copied."""
+
+    segments: SortedDict[int, Segment]
+    start: int
+    end: int
+    start_bytes: int
+    end_bytes: int
+
+
+class Partition:
+    """Records `start` to `end` - 1 of one partition of a topic.
+
+    `segments` is a dictionary sorted by base offset. While `_shared` says that a snapshot refers
+    to it too, it is copied before it is changed; segments themselves are sealed and shared. So a
+    snapshot costs the same whatever the partition holds.
+    """
+
+    __slots__ = (
+        "_active",
+        "_memory",
+        "_roll_at",
+        "_roll_at_bytes",
+        "_segments",
+        "_shared",
+        "_truncations",
+        "deleted",
+        "end",
+        "end_bytes",
+        "index",
+        "source",
+        "start",
+        "start_bytes",
+        "topic",
+    )
+
+    def __init__(self, topic: str, index: int, memory: Memory) -> None:
+        self.topic = topic
+        self.index = index
+        self.source = ((topic, index),)
+        self.deleted = False
+        self._memory = memory
+        self._truncations: list[tuple[int, int]] = []
+        self._load(PartitionState(_NOTHING, 0, 0, 0, 0))
+
+    def _load(self, state: PartitionState) -> None:
+        self._segments, self.start, self.end, self.start_bytes, self.end_bytes = state
+        self._shared = True
+        self._seal()
+
+    def _seal(self) -> None:
+        """Make the next append begin a new segment."""
+        self._active = _CLOSED
+        self._roll_at = self.end
+        self._roll_at_bytes = sys.maxsize
+
+    def _own_segments(self) -> SortedDict[int, Segment]:
+        if self._shared:
+            self._segments = self._segments.copy()
+            self._shared = False
+        return self._segments
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of keys, values and headers of the records kept."""
+        return self.end_bytes - self.start_bytes
+
+    # Appending
+
+    def append(
+        self, value: bytes | None, key: bytes | None, timestamp: int, position: int, size: int
+    ) -> int:
+        """Append one record of `size` bytes and return its offset.
+
+        Raises TypeError or OverflowError, with nothing changed, when `timestamp` is no 64-bit
+        integer.
+        """
+        offset = self.end
+        if offset >= self._roll_at or self.end_bytes >= self._roll_at_bytes:
+            self._begin_segment()
+        active = self._active
+        active.timestamps.append(timestamp)  # the one that may fail comes first
+        active.values.append(value)
+        active.keys.append(key)
+        active.positions.append(position)
+        self.end_bytes = end_bytes = self.end_bytes + size
+        active.ends.append(end_bytes)
+        self.end = offset + 1
+        return offset
+
+    def _begin_segment(self) -> None:
+        # Two for one: dead segments go faster than new ones come, each slice hardly felt.
+        self._memory.reap(2)
+        self._open(Segment(self.end, self.end_bytes, self._memory))
+
+    def _open(self, segment: Segment) -> None:
+        self._own_segments()[segment.base_offset] = segment
+        self._active = segment
+        self._roll_at = segment.base_offset + SEGMENT_RECORDS
+        self._roll_at_bytes = segment.base_bytes + SEGMENT_BYTES
+
+    def annotate(self, offset: int, headers: Headers, unchecked: bool) -> None:
+        """Add what few records have to the record just appended at `offset`."""
+        index = offset - self._active.base_offset
+        if headers:
+            self._active.headers[index] = headers
+            self._active.headers_memory += headers_memory(headers)
+        if unchecked:
+            self._active.unchecked.add(index)
+
+    # Cutting
+
+    def cut(self, start: int) -> None:
+        """Delete the records before `start`, which lies between `self.start` and `self.end`."""
+        if start <= self.start:
+            return
+        if start >= self.end:
+            self.start = self.end
+            self.start_bytes = self.end_bytes
+            self._segments = _NOTHING
+            self._shared = True
+            self._seal()
+            return
+        head: Segment = self._segments.peekitem(0)[1]
+        if head.end_offset <= start:
+            segments = self._own_segments()
+            while head.end_offset <= start:
+                segments.popitem(0)
+                head = segments.peekitem(0)[1]
+        self.start = start
+        self.start_bytes = head.bytes_before(start)
+        wasted = self.start_bytes - head.base_bytes
+        if wasted >= TRIM_MEMORY and 2 * wasted >= head.memory:
+            self.trim()
+
+    def trim(self) -> None:
+        """Replace the head segment by a copy without its deleted records, if it has any."""
+        if self.start == self.end:
+            return
+        base, head = self._segments.peekitem(0)
+        if base == self.start:
+            return
+        segments = self._own_segments()
+        del segments[base]
+        copy = head.tail(self.start)
+        self._memory.taken += copy.memory
+        if head is self._active:
+            self._open(copy)
+        else:
+            segments[self.start] = copy
+
+    def retained_from(self, retention: Retention, records: int = 0, size: int = 0) -> int:
+        """The start offset that the count and byte limits leave once `records` more are in.
+
+        `size` is the bytes of those to come. The result is at most `self.end`.
+        """
+        start = self.start
+        if retention.max_records is not None:
+            start = max(start, min(self.end + records - retention.max_records, self.end))
+        if retention.max_bytes is not None:
+            floor = self.end_bytes + size - retention.max_bytes
+            if floor > self.start_bytes:
+                for segment in self._segments.values():
+                    reached: int = segment.offset_reaching_bytes(floor)
+                    if reached < segment.end_offset or segment.end_offset == self.end:
+                        start = max(start, reached)
+                        break
+        return start
+
+    def bytes_before(self, offset: int) -> int:
+        """Bytes of everything ever appended before `offset`, which is not before `start`."""
+        return self.end_bytes if offset >= self.end else self._segment(offset).bytes_before(offset)
+
+    # Reading
+
+    def _segment(self, offset: int) -> Segment:
+        if offset >= self._active.base_offset and self._active is not _CLOSED:
+            return self._active
+        segments = self._segments
+        segment: Segment = segments.peekitem(segments.bisect_right(offset) - 1)[1]
+        return segment
+
+    def _segments_from(self, offset: int) -> Iterator[Segment]:
+        segments = self._segments
+        if offset < self.end:
+            for base in segments.islice(segments.bisect_right(offset) - 1):
+                yield segments[base]
+
+    def position_of(self, offset: int) -> int:
+        """The position at which the record at `offset` was appended to the log."""
+        return self._segment(offset).position_of(offset)
+
+    def offset_for_timestamp(self, timestamp: int) -> int | None:
+        """The first offset, in offset order, of a record at least as late as `timestamp`."""
+        for segment in self._segments_from(self.start):
+            found = segment.offset_for_timestamp(timestamp, max(self.start, segment.base_offset))
+            if found is not None:
+                return found
+        return None
+
+    def stop(
+        self, offset: int, max_records: int, max_bytes: int, before_position: int = sys.maxsize
+    ) -> int:
+        """Where to stop reading from `offset`, so that all bounds hold.
+
+        At least one record is read whatever `max_bytes` says, if there is one, so that a large
+        record cannot stop a reader for ever (as in Kafka's Fetch).
+        """
+        stop = min(self.end, offset + max_records)
+        if stop <= offset:
+            return offset
+        by_bytes = by_position = offset
+        limit = None
+        for segment in self._segments_from(offset):
+            here = max(offset, segment.base_offset)
+            if limit is None:
+                limit = segment.bytes_before(here) + max_bytes
+            by_bytes = segment.offset_within_bytes(limit)
+            by_position = segment.offset_before_position(before_position, here)
+            if min(by_bytes, by_position) < segment.end_offset or segment.end_offset >= stop:
+                break
+        return min(stop, max(by_bytes, offset + 1), by_position)
+
+    def columns(self, offset: int, stop: int) -> RecordColumns:
+        """The records from `offset` up to and without `stop`, both within start and end."""
+        values: list[bytes | None] = []
+        keys: list[bytes | None] = []
+        timestamps: list[int] = []
+        positions: list[int] = []
+        headers: dict[int, Headers] = {}
+        unchecked: set[int] = set()
+        for segment in self._segments_from(offset):
+            base = segment.base_offset
+            if base >= stop:
+                break
+            low = max(offset - base, 0)
+            high = min(stop - base, len(segment))
+            values += segment.values[low:high]
+            keys += segment.keys[low:high]
+            timestamps += segment.timestamps[low:high]
+            positions += segment.positions[low:high]
+            if segment.headers:
+                shift = base - offset
+                for index in _within(segment.headers, low, high):
+                    headers[index + shift] = segment.headers[index]
+            if segment.unchecked:
+                shift = base - offset
+                unchecked.update(i + shift for i in _within(segment.unchecked, low, high))
+        return RecordColumns(
+            sources=self.source,
+            source=bytes(len(values)),
+            offsets=range(offset, offset + len(values)),
+            timestamps=timestamps,
+            keys=keys,
+            values=values,
+            positions=positions,
+            headers=headers,
+            unchecked=unchecked,
+        )
+
+    def sizes(self, offset: int, stop: int) -> list[int]:
+        """Bytes of key, value and headers of each record from `offset` up to `stop`."""
+        sizes: list[int] = []
+        for segment in self._segments_from(offset):
+            if segment.base_offset >= stop:
+                break
+            here = max(offset, segment.base_offset)
+            ends = segment.ends[here - segment.base_offset : stop - segment.base_offset]
+            sizes += map(sub, ends, [segment.bytes_before(here), *ends[:-1]])
+        return sizes
+
+    # Snapshots
+
+    def freeze(self) -> PartitionState:
+        """Everything the partition holds, not to be changed by anything that comes after."""
+        self._shared = True
+        self._seal()
+        return PartitionState(
+            self._segments, self.start, self.end, self.start_bytes, self.end_bytes
+        )
+
+    def restore(self, state: PartitionState, taken: int, epoch: int) -> None:
+        """Hold again what was frozen in epoch `taken`; the log is now in `epoch`."""
+        common = min(state.end, self.diverged_since(taken))
+        if common < self.end:
+            self._note_truncation(common, epoch)
+        self._load(state)
+        self.deleted = False
+
+    def empty(self, epoch: int) -> None:
+        """Hold nothing and begin again at offset 0; the log is now in `epoch`."""
+        if self.end:
+            self._note_truncation(0, epoch)
+        self._load(PartitionState(_NOTHING, 0, 0, 0, 0))
+        self.deleted = False
+
+    def delete(self) -> None:
+        """Let go of the records; the offsets stay known in case a snapshot brings them back."""
+        self.cut(self.end)
+        self.deleted = True
+
+    def _note_truncation(self, offset: int, epoch: int) -> None:
+        # Later truncations to a lower offset make earlier ones pointless, so the list ascends.
+        while self._truncations and self._truncations[-1][1] >= offset:
+            self._truncations.pop()
+        self._truncations.append((epoch, offset))
+
+    def diverged_since(self, epoch: int) -> int:
+        """The lowest offset that the partition was cut back to after `epoch`, else maxsize.
+
+        Records below it are still those that could be read in that epoch. It plays the part that
+        leader epochs play in Kafka (KIP-101).
+        """
+        later = bisect_right(self._truncations, (epoch, sys.maxsize))
+        return self._truncations[later][1] if later < len(self._truncations) else sys.maxsize
+
+
+def _within(indexes: dict[int, Headers] | set[int], low: int, high: int) -> Iterator[int]:
+    """The members of `indexes` from `low` up to and without `high`, by the shorter way."""
+    if len(indexes) < high - low:
+        return (index for index in indexes if low <= index < high)
+    return (index for index in range(low, high) if index in indexes)

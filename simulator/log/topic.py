@@ -1,0 +1,146 @@
+"""A topic: its name, its partitions, and which of them takes the next record."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from simulator.log.errors import InvalidTopicName, InvalidTopicSetting, PartitionNotFound
+from simulator.log.memory import Memory
+from simulator.log.partition import Partition, PartitionState
+from simulator.log.partitioner import partition_for_key
+from simulator.log.retention import Retention
+
+MAX_PARTITIONS: Final = 10_000
+"""Partitions of one topic; a Kafka controller refuses requests for more (KRaft)."""
+
+MAX_NAME_LENGTH: Final = 249
+"""As in Kafka, where a topic's name becomes the name of a directory."""
+
+_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
+
+
+class PartitionInfo(NamedTuple):
+    """What a partition keeps: offsets `start` to `end` - 1, of `bytes` bytes in all."""
+
+    start: int
+    end: int
+    bytes: int
+
+
+class TopicInfo(NamedTuple):
+    """A topic as it is at the moment. A topic created again has another `topic_id`."""
+
+    name: str
+    topic_id: UUID
+    partitions: tuple[PartitionInfo, ...]
+    retention: Retention
+
+
+def check_topic_name(name: str) -> None:
+    """Raise InvalidTopicName unless `name` follows the rules of Kafka's `Topic.validate`."""
+    if not name:
+        raise InvalidTopicName(name, "it must not be empty")
+    if name in (".", ".."):
+        raise InvalidTopicName(name, 'it must not be "." or ".."')
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidTopicName(
+            name, f"it has {len(name)} characters, at most {MAX_NAME_LENGTH} are allowed"
+        )
+    if not _LEGAL_NAME.fullmatch(name):
+        raise InvalidTopicName(name, "only ASCII letters and digits, '.', '_' and '-' are allowed")
+
+
+class Topic:
+    """The partitions of one topic. Its identity is the object's: a new topic is a new object."""
+
+    __slots__ = (
+        "limited",
+        "max_record_bytes",
+        "name",
+        "next_unkeyed",
+        "partitions",
+        "retention",
+        "sole",
+        "topic_id",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        topic_id: UUID,
+        partitions: int,
+        retention: Retention,
+        max_record_bytes: int,
+        memory: Memory,
+    ) -> None:
+        check_topic_name(name)
+        if not 1 <= partitions <= MAX_PARTITIONS:
+            raise InvalidTopicSetting(
+                "number of partitions", partitions, f"use 1 to {MAX_PARTITIONS}"
+            )
+        retention.check()
+        self.name = name
+        self.topic_id = topic_id
+        self.partitions = [Partition(name, index, memory) for index in range(partitions)]
+        self.sole = self.partitions[0] if partitions == 1 else None
+        self.retention = retention
+        self.limited = retention.max_records is not None or retention.max_bytes is not None
+        # A record that the retention would delete at once is refused instead.
+        self.max_record_bytes = min(max_record_bytes, retention.max_bytes or max_record_bytes)
+        self.next_unkeyed = 0
+
+    def partition(self, index: int) -> Partition:
+        """The partition of that number; PartitionNotFound if there is none."""
+        if not 0 <= index < len(self.partitions):
+            raise PartitionNotFound(self.name, index, len(self.partitions))
+        return self.partitions[index]
+
+    def choose(self, key: bytes | None) -> Partition:
+        """The partition for a record that names none.
+
+        A key decides as in Kafka's default partitioner. Records without a key go round the
+        partitions in turn: Kafka's producers fill a batch per partition first (KIP-480), which
+        depends on timing; this does not. The turn passes only when the record is stored.
+        """
+        if self.sole is not None:
+            return self.sole
+        count = len(self.partitions)
+        if key is None:
+            return self.partitions[self.next_unkeyed % count]
+        return self.partitions[partition_for_key(key, count)]
+
+    def info(self) -> TopicInfo:
+        """Describe the topic."""
+        partitions = tuple(PartitionInfo(p.start, p.end, p.bytes_held) for p in self.partitions)
+        return TopicInfo(self.name, self.topic_id, partitions, self.retention)
+
+    def freeze(self) -> TopicState:
+        """What the topic holds, not to be changed by anything that comes after."""
+        return TopicState(self, self.next_unkeyed, tuple(p.freeze() for p in self.partitions))
+
+    def restore(self, state: TopicState, taken: int, epoch: int) -> None:
+        """Hold again what was frozen in epoch `taken`; the log is now in `epoch`."""
+        self.next_unkeyed = state.next_unkeyed
+        for partition, frozen in zip(self.partitions, state.partitions, strict=True):
+            partition.restore(frozen, taken, epoch)
+
+    def empty(self, epoch: int) -> None:
+        """Hold nothing and begin again at offset 0; the log is now in `epoch`."""
+        self.next_unkeyed = 0
+        for partition in self.partitions:
+            partition.empty(epoch)
+
+    def delete(self) -> None:
+        """Let go of the records, and tell readers that the topic is gone."""
+        for partition in self.partitions:
+            partition.delete()
+
+
+class TopicState(NamedTuple):
+    """A topic and what its partitions held."""
+
+    topic: Topic
+    next_unkeyed: int
+    partitions: tuple[PartitionState, ...]

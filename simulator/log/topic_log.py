@@ -1,0 +1,429 @@
+"""The topic log: everything a simulated cluster keeps, as one synchronous state machine.
+
+No clock, no sockets, no tasks: time comes in as an argument, and readers that have caught up leave
+a callback. One thread at a time may use a log.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+from weakref import WeakSet
+
+from simulator.log.columns import RecordColumns
+from simulator.log.cursor import Cursor
+from simulator.log.errors import (
+    ForeignSnapshot,
+    InvalidRecord,
+    LogFull,
+    OffsetOutOfRange,
+    RecordTooLarge,
+    TopicExists,
+    TopicNotFound,
+)
+from simulator.log.groups import GroupOffsets
+from simulator.log.memory import Memory
+from simulator.log.partition import Partition
+from simulator.log.record import Headers, Record, RecordPlace, headers_size
+from simulator.log.retention import Retention
+from simulator.log.segment import RECORD_MEMORY, headers_memory
+from simulator.log.snapshot import Snapshot
+from simulator.log.topic import Topic, TopicInfo
+from simulator.log.waiters import Waiters
+
+DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
+
+DEFAULT_MAX_RECORD_BYTES: Final = 1024 * 1024 - 2048
+"""What the platform's own publisher allows for key and value together."""
+
+_FOREVER: Final = Retention()
+
+_new_place: Callable[[tuple[str, int, int, int]], RecordPlace] = partial(tuple.__new__, RecordPlace)
+
+
+class TopicLog:
+    """Topics, their records, and the offsets of groups, within `max_bytes` of memory.
+
+    `max_bytes` bounds what the log accounts for, snapshots included: the bytes of every key, value
+    and header plus 128 for each record and 200 for each header. When a record does not fit, append
+    raises LogFull and nothing has changed. `max_record_bytes` bounds key, value and headers of one
+    record. `end_position` is the position that the next append gets; `epoch` counts the resets
+    and restores.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+    ) -> None:
+        self.max_bytes = max_bytes
+        self.max_record_bytes = max_record_bytes
+        self.end_position = 0
+        self.epoch = 0
+        self._created = 0
+        self._topics: dict[str, Topic] = {}
+        self._permanent: dict[str, Topic] = {}
+        self._memory = Memory()
+        self._waiters = Waiters()
+        self._waiting = self._waiters.callbacks
+        self._snapshots: WeakSet[Snapshot] = WeakSet()
+        self._identity = object()
+        self.groups = GroupOffsets(self._topics, self._waiters)
+
+    # Topics
+
+    def create_topic(
+        self,
+        name: str,
+        partitions: int = 1,
+        retention: Retention = _FOREVER,
+        *,
+        permanent: bool = False,
+    ) -> TopicInfo:
+        """Create an empty topic.
+
+        A permanent one is part of the log's set-up: reset() empties it, and brings it back if it
+        was deleted. Raises TopicExists, InvalidTopicName or InvalidTopicSetting.
+        """
+        if name in self._topics:
+            raise TopicExists(name)
+        topic_id = uuid5(NAMESPACE_URL, f"topic:{self._created}:{name}")
+        topic = Topic(name, topic_id, partitions, retention, self.max_record_bytes, self._memory)
+        self._created += 1
+        self._topics[name] = topic
+        if permanent:
+            self._permanent[name] = topic
+        self._changed(name)
+        return topic.info()
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic with its records and the offsets that groups committed on it."""
+        topic = self._topic(name)
+        del self._topics[name]
+        topic.delete()
+        self.groups.forget_topic(name)
+        self._changed(name)
+
+    def has_topic(self, name: str) -> bool:
+        """Whether there is a topic of that name."""
+        return name in self._topics
+
+    def topic(self, name: str) -> TopicInfo:
+        """Describe a topic; TopicNotFound if there is none of that name."""
+        return self._topic(name).info()
+
+    def topics(self) -> list[TopicInfo]:
+        """Describe all topics, by name."""
+        return [topic.info() for _, topic in sorted(self._topics.items())]
+
+    def _topic(self, name: str) -> Topic:
+        topic = self._topics.get(name)
+        if topic is None:
+            raise TopicNotFound(name, self._topics)
+        return topic
+
+    def _partition(self, topic: str, partition: int) -> Partition:
+        return self._topic(topic).partition(partition)
+
+    def _all_partitions(self) -> Iterator[Partition]:
+        for topic in self._topics.values():
+            yield from topic.partitions
+
+    # Appending
+
+    def append(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        timestamp: int,
+        headers: Headers = (),
+        partition: int | None = None,
+        unchecked: bool = False,
+    ) -> RecordPlace:
+        """Append one record and say where it lies; `timestamp` is in ms since the epoch.
+
+        Without a partition, the key chooses one (see `Topic.choose`). Limits of the topic's
+        retention by count and bytes hold afterwards. Raises TopicNotFound, PartitionNotFound,
+        RecordTooLarge, InvalidRecord or LogFull, each with nothing changed.
+        """
+        try:
+            target = self._topics[topic]
+        except KeyError:
+            raise TopicNotFound(topic, self._topics) from None
+        chosen = target.sole
+        if partition is not None:
+            chosen = target.partition(partition)
+        elif chosen is None:
+            chosen = target.choose(key)
+        size = 0 if value is None else len(value)
+        if key is not None:
+            size += len(key)
+        cost = size + RECORD_MEMORY
+        if headers:
+            size += headers_size(topic, headers)
+            cost = size + RECORD_MEMORY + headers_memory(headers)
+        if size > target.max_record_bytes:
+            raise self._too_large(target, size)
+        memory = self._memory
+        if memory.taken + cost > self.max_bytes:
+            self._make_room(target, chosen, size, cost)
+        position = self.end_position
+        try:
+            offset = chosen.append(value, key, timestamp, position, size)
+        except (TypeError, OverflowError):
+            raise InvalidRecord(
+                topic, f"timestamp {timestamp!r} is no 64-bit integer (ms since the epoch)"
+            ) from None
+        memory.taken += cost
+        self.end_position = position + 1
+        if headers or unchecked:
+            chosen.annotate(offset, headers, unchecked)
+        if target.sole is None and key is None and partition is None:
+            target.next_unkeyed += 1
+        if target.limited:
+            chosen.cut(chosen.retained_from(target.retention))
+        if self._waiting:
+            self._waiters.wake(topic)
+        return _new_place((topic, chosen.index, offset, timestamp))
+
+    def _too_large(self, topic: Topic, size: int) -> RecordTooLarge:
+        if size > self.max_record_bytes:
+            return RecordTooLarge(topic.name, size, "max_record_bytes", self.max_record_bytes)
+        return RecordTooLarge(
+            topic.name, size, "the topic's retention max_bytes", topic.max_record_bytes
+        )
+
+    def _make_room(self, topic: Topic, partition: Partition, size: int, cost: int) -> None:
+        """Find `cost` bytes of memory without losing anything, or raise LogFull.
+
+        In turn: free what is dead; copy segments without their deleted records; delete what the
+        topic's retention would delete after this append anyway, if that is enough.
+        """
+        memory = self._memory
+        allowed = self.max_bytes - cost
+        if memory.reap_down_to(allowed):
+            return
+        for each in self._all_partitions():
+            each.trim()
+        if memory.reap_down_to(allowed):
+            return
+        # While a snapshot shares the oldest records, deleting them would free nothing.
+        if topic.limited and not self._snapshots:
+            start = partition.retained_from(topic.retention, 1, size)
+            freed = partition.bytes_before(start) - partition.start_bytes
+            freed += (start - partition.start) * RECORD_MEMORY
+            if memory.taken - freed <= allowed:
+                partition.cut(start)
+                partition.trim()
+                memory.reap_down_to(allowed)
+                return
+        raise LogFull(
+            topic.name,
+            size,
+            max_bytes=self.max_bytes,
+            held=memory.taken,
+            records=self.records_held,
+            snapshots=len(self._snapshots),
+        )
+
+    # Reading
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """The offset of the first record kept, and the offset that the next one gets."""
+        found = self._partition(topic, partition)
+        return found.start, found.end
+
+    def read(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        *,
+        max_records: int,
+        max_bytes: int = sys.maxsize,
+    ) -> list[Record]:
+        """Records from `offset` on: at most `max_records` and, beyond the first, `max_bytes`.
+
+        Empty at the end offset; OffsetOutOfRange before the first record kept or beyond the end.
+        """
+        return self.read_columns(
+            topic, partition, offset, max_records=max_records, max_bytes=max_bytes
+        ).records()
+
+    def read_columns(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        *,
+        max_records: int,
+        max_bytes: int = sys.maxsize,
+    ) -> RecordColumns:
+        """The same as columns, for readers that encode many records."""
+        found = self._partition(topic, partition)
+        if not found.start <= offset <= found.end:
+            raise OffsetOutOfRange(topic, partition, offset, found.start, found.end)
+        return found.columns(offset, found.stop(offset, max_records, max_bytes))
+
+    def offset_for_timestamp(self, topic: str, partition: int, timestamp: int) -> int | None:
+        """The first record, in offset order, whose timestamp is `timestamp` (ms) or later.
+
+        None if there is none. Exact to the record, also where timestamps are out of order.
+        """
+        return self._partition(topic, partition).offset_for_timestamp(timestamp)
+
+    def cursor(self, starts: Mapping[tuple[str, int], int]) -> Cursor:
+        """A reader of all partitions in `starts` together, in append order, each from its offset.
+
+        Raises TopicNotFound, PartitionNotFound or OffsetOutOfRange, as `read`.
+        """
+        return Cursor(
+            self,
+            [(self._partition(*place), offset) for place, offset in sorted(starts.items())],
+        )
+
+    # Deleting
+
+    def delete_records(self, topic: str, partition: int, before_offset: int) -> int:
+        """Delete the records before that offset and return the new start offset.
+
+        An offset before the start deletes nothing; OffsetOutOfRange beyond the end or below 0.
+        """
+        found = self._partition(topic, partition)
+        if not 0 <= before_offset <= found.end:
+            raise OffsetOutOfRange(topic, partition, before_offset, found.start, found.end)
+        if before_offset > found.start:
+            found.cut(before_offset)
+            self._changed(topic)
+        return found.start
+
+    def apply_retention(self, now: int) -> int:
+        """Delete what is too old at `now` (ms) and return how many records that were.
+
+        In each partition the first record that is at most max_age_ms old, and all after it, stay.
+        """
+        total = 0
+        for topic in list(self._topics.values()):
+            if topic.retention.max_age_ms is None:
+                continue
+            deleted = 0
+            for partition in topic.partitions:
+                before = partition.start
+                first = partition.offset_for_timestamp(now - topic.retention.max_age_ms)
+                partition.cut(partition.end if first is None else first)
+                deleted += partition.start - before
+            if deleted:
+                total += deleted
+                self._changed(topic.name)
+        return total
+
+    # Waiting
+
+    def wait(self, callback: Callable[[], None], topics: Iterable[str] | None = None) -> None:
+        """Call `callback` once, at the next change of one of `topics`, or of any if None.
+
+        Changes are appends, deletions, a topic's creation, reset and restore, and members that
+        join or leave a group. The callback is called inside the call that makes the change, when
+        the log is consistent again; it must not raise. Waiting again replaces the earlier wait.
+        """
+        self._waiters.add(callback, topics)
+
+    def cancel_wait(self, callback: Callable[[], None]) -> None:
+        """Forget `callback`; nothing happens if it does not wait."""
+        self._waiters.discard(callback)
+
+    def _changed(self, topic: str) -> None:
+        if self._waiting:
+            self._waiters.wake(topic)
+
+    # Starting again, and undoing
+
+    def reset(self) -> None:
+        """Begin again: permanent topics, empty; no other topics, records or group offsets.
+
+        Positions begin at 0 again. Snapshots taken before can still be restored. Members of
+        groups stay, since they are connections and no data.
+        """
+        self.epoch += 1
+        for topic in self._topics.values():
+            topic.delete()
+        self._topics.clear()
+        for name, topic in self._permanent.items():
+            topic.empty(self.epoch)
+            self._topics[name] = topic
+        self.end_position = 0
+        self.groups.restore({})
+        self._waiters.wake_all()
+
+    def snapshot(self) -> Snapshot:
+        """Remember everything as it is now, in time independent of how much that is."""
+        snapshot = Snapshot(
+            self._identity,
+            self.epoch,
+            self.end_position,
+            tuple(topic.freeze() for topic in self._topics.values()),
+            self.groups.freeze(),
+        )
+        self._snapshots.add(snapshot)
+        return snapshot
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Make everything as it was when `snapshot` was taken; it can be restored again.
+
+        Raises ForeignSnapshot if another log took it.
+        """
+        if snapshot.owner is not self._identity:
+            raise ForeignSnapshot
+        self.epoch += 1
+        remembered = {state.topic.name: state.topic for state in snapshot.topics}
+        for name, topic in self._topics.items():
+            if remembered.get(name) is not topic:
+                topic.delete()
+        self._topics.clear()
+        self._topics.update(remembered)
+        for state in snapshot.topics:
+            state.topic.restore(state, snapshot.epoch, self.epoch)
+        self.end_position = snapshot.position
+        self.groups.restore(snapshot.offsets)
+        self._waiters.wake_all()
+
+    @contextmanager
+    def fork(self) -> Iterator[Snapshot]:
+        """Undo everything that happens inside the `with` block, also when it raises."""
+        snapshot = self.snapshot()
+        try:
+            yield snapshot
+        finally:
+            self.restore(snapshot)
+
+    # Accounts
+
+    @property
+    def records_held(self) -> int:
+        """How many records can be read."""
+        return sum(partition.end - partition.start for partition in self._all_partitions())
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of key, value and headers of the records that can be read."""
+        return sum(partition.bytes_held for partition in self._all_partitions())
+
+    @property
+    def memory_held(self) -> int:
+        """What counts towards `max_bytes`: overheads, snapshots and what is not yet reaped too."""
+        return self._memory.taken
+
+    def reap(self, max_segments: int = 1) -> bool:
+        """Free up to `max_segments` dropped segments; return whether more wait to be freed.
+
+        One takes about 0.2 ms. Appends do it too, so memory stays bounded without this; call it
+        when idle to give memory back early.
+        """
+        self._memory.reap(max_segments)
+        return self._memory.dead_segments > 0
