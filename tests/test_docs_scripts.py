@@ -1,0 +1,129 @@
+"""The page on the script language: every example plays, and the tables tell the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from simulator.catalog import Catalog
+from simulator.log import TopicLog
+from simulator.publishing import Publisher
+from simulator.scenario import Script, load_script
+from simulator.scenario.clock import VirtualClock
+from simulator.scenario.player import Play, Player
+from simulator.scenario.script import ServiceSettings, Step
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "scripts.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+EXAMPLES = {
+    str(loaded["name"]): block for block in BLOCKS if "steps" in (loaded := yaml.safe_load(block))
+}
+
+
+def write_examples(folder: Path) -> None:
+    """Every block as a file: stories by their name, fragments by the name in their first line."""
+    for block in BLOCKS:
+        loaded = yaml.safe_load(block)
+        name = f"{loaded['name']}.yaml" if "steps" in loaded else block.split()[1]
+        (folder / name).write_text(block, encoding="utf-8")
+
+
+def play(script: Script) -> Play:
+    async def run() -> Play:
+        clock = VirtualClock(0)
+        publisher = Publisher(Catalog.builtin(), TopicLog(), lambda: clock.now_ns() // 10**6)
+        play = Player(publisher, clock, Catalog.builtin()).start(script, seed=1)
+        await play.wait()
+        return play
+
+    return asyncio.run(run())
+
+
+def kinds_of(steps: Any) -> set[type]:
+    """The kinds of all steps, at any depth."""
+    if isinstance(steps, tuple):
+        return set().union(*map(kinds_of, steps))
+    if not hasattr(steps, "__dataclass_fields__"):
+        return set()
+    inner = (kinds_of(getattr(steps, name)) for name in steps.__dataclass_fields__)
+    return {type(steps)}.union(*inner)
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the table whose header starts with a word, as cells without code marks."""
+    rows = TEXT.split(f"\n| {heading} |")[1].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip().strip("`") for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_plays_and_keeps_its_expectations(name: str, tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    script = load_script(str(tmp_path / f"{name}.yaml"))
+    assert script.expectations
+    ended = play(script)
+    assert ended.problems == []
+    assert sum(ended.events.values()) > 0
+
+
+def test_examples_show_every_kind_of_step(tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    shown: set[type] = set()
+    for name in EXAMPLES:
+        shown |= kinds_of(load_script(str(tmp_path / f"{name}.yaml")).steps)
+    assert set(Step.__subclasses__()) <= shown
+
+
+def test_step_table_names_every_kind_of_step() -> None:
+    named = set(re.findall(r"`(\w+)`", "\n".join(f"`{row[0]}`" for row in table("step"))))
+    snake = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in Step.__subclasses__()
+    }
+    assert named == snake | {"use"}
+
+
+def test_table_of_open_questions_has_the_real_defaults(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {}
+    for _, default, setting in table("open"):
+        group, _, name = setting.partition(".")
+        value = yaml.safe_load(default)
+        if name:
+            settings.setdefault(group, {})[name] = value
+        else:
+            settings[group] = value
+    script = load_service(tmp_path, settings)
+    assert script == ServiceSettings()
+    assert len(table("open")) == 11
+
+
+def test_table_of_settings_has_the_real_defaults(tmp_path: Path) -> None:
+    rows = {setting: default for setting, default, _ in table("setting")}
+    written = {name: yaml.safe_load(value) for name, value in rows.items() if value != "none"}
+    assert load_service(tmp_path, written) == ServiceSettings()
+    assert {name for name, value in rows.items() if value == "none"} == {
+        "max_message_length",
+        "max_users",
+    }
+
+
+@pytest.mark.parametrize("row", table("open"), ids=lambda row: row[2])
+def test_every_open_question_is_really_a_setting(row: list[str], tmp_path: Path) -> None:
+    group, _, name = row[2].partition(".")
+    other: Any = {"all": "others", "replace": "allow"}.get(row[1])
+    if other is None:
+        value = yaml.safe_load(row[1])
+        other = (
+            not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else "x"
+        )
+    changed = load_service(tmp_path, {group: {name: other} if name else other})
+    assert changed != ServiceSettings()
+
+
+def load_service(folder: Path, settings: dict[str, Any]) -> ServiceSettings:
+    path = folder / "service.yaml"
+    path.write_text(yaml.safe_dump({"service": settings, "steps": []}), encoding="utf-8")
+    return load_script(str(path)).service
