@@ -1,0 +1,1 @@
+"""Measurements of the simulator, each in a process of its own: `python -m benchmarks`."""

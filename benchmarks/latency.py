@@ -1,0 +1,80 @@
+"""From the publishing call until a subscriber has the record, at a steady 1,000 events a second.
+
+Simulator, publisher and subscriber are three processes' worth of work in two: the simulator runs
+as a program, publisher and subscriber share this process and its clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+
+import grpc.aio
+import orjson
+
+from benchmarks.rows import Row
+from benchmarks.serving import served
+from simulator.catalog import Catalog
+from simulator.v1 import broker_pb2, broker_pb2_grpc
+
+RATE = 1_000
+
+
+def run(quick: bool) -> list[Row]:
+    """Milliseconds at the middle and at the 99th percentile of each run."""
+    seconds, runs = (1.0, 2) if quick else (5.0, 5)
+    medians: list[float] = []
+    tails: list[float] = []
+    with served() as target:
+        for _ in range(runs):
+            latencies = asyncio.run(measure(target, int(RATE * seconds)))
+            medians.append(statistics.median(latencies))
+            tails.append(statistics.quantiles(latencies, n=100)[98])
+    return [
+        Row.at_most(None, f"publish to subscriber at {RATE:,} events/s, p50", medians, "ms"),
+        Row.at_most(2, f"publish to subscriber at {RATE:,} events/s, p99", tails, "ms"),
+    ]
+
+
+async def measure(target: str, count: int) -> list[float]:
+    """Publishes at the rate and returns each record's latency in milliseconds."""
+    requests = list(publish_requests(count))
+    began: list[float] = []
+    ended: list[float] = []
+    async with grpc.aio.insecure_channel(target) as channel:
+        broker = broker_pb2_grpc.BrokerStub(channel)
+        await broker.Reset(broker_pb2.ResetRequest())
+        stream = broker.Subscribe(broker_pb2.SubscribeRequest(topics=["chat"], max_records=count))
+        await stream.initial_metadata()
+
+        async def read() -> None:
+            async for response in stream:
+                ended.extend([time.perf_counter()] * len(response.records))
+
+        reading = asyncio.create_task(read())
+        publishing: list[asyncio.Task[object]] = []
+        start = time.perf_counter()
+        for number, request in enumerate(requests):
+            await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
+            began.append(time.perf_counter())
+            publishing.append(asyncio.ensure_future(broker.Publish(request)))
+        await asyncio.gather(*publishing)
+        await reading
+    return [(end - begin) * 1000 for begin, end in zip(began, ended, strict=True)]
+
+
+def publish_requests(count: int) -> list[broker_pb2.PublishRequest]:
+    """One event each, with ids of their own."""
+    example = dict(Catalog.builtin().message("chat", "userConnected").example)
+    return [
+        broker_pb2.PublishRequest(
+            records=[
+                broker_pb2.PublishRecord(
+                    topic="chat",
+                    json=orjson.dumps(example | {"id": f"{number:032x}"}).decode(),
+                )
+            ]
+        )
+        for number in range(count)
+    ]

@@ -1,0 +1,35 @@
+"""The simulator as a program of its own, for measurements from outside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def command(*options: str) -> list[str]:
+    """The installed program, serving on a free port until its standard input closes."""
+    program = shutil.which("simulator", path=sysconfig.get_path("scripts"))
+    if program is None:
+        raise SystemExit(
+            "the program `simulator` is not installed beside this Python: pip install -e ."
+        )
+    return [program, "serve", "--ready-json", "--grpc-port", "0", "--exit-with-stdin", *options]
+
+
+@contextmanager
+def served(*options: str) -> Iterator[str]:
+    """Starts the program; gives the address of its gRPC listener."""
+    with subprocess.Popen(
+        command(*options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["grpc"]
+        finally:
+            process.stdin.close()
+            process.wait(10)
