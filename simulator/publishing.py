@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import orjson
 
 from simulator.catalog import Catalog, Channel, InvalidEvent, MessageType, NearMiss, Violation
+from simulator.instants import NotAnInstant, instant_ns
 from simulator.log import Headers, RecordPlace, TopicLog
 
 EventValue = Mapping[str, Any] | bytes | str | None
@@ -142,8 +142,8 @@ class Publisher:
         stamp = envelope.get("timestamp")
         if isinstance(stamp, str):
             try:
-                return int(datetime.fromisoformat(stamp).timestamp() * 1000)
-            except (ValueError, OverflowError):
+                return instant_ns(stamp) // 1_000_000
+            except NotAnInstant:
                 pass  # an unchecked event may carry anything here
         return self._now_ms()
 

@@ -13,6 +13,7 @@ from typing import Self, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
+from simulator.instants import instant_ns
 from simulator.listeners.grpc import GrpcListener
 from simulator.log import Headers, Retention, TopicInfo, TopicLog
 from simulator.options import Conditions, PlayOptions, PublishOptions
@@ -316,20 +317,6 @@ class AsyncSimulator:
         self._reaper = None
         if self.log.reap():
             self._reap_later()
-
-
-def instant_ns(when: datetime | str) -> int:
-    """Return nanoseconds since the Unix epoch for an aware datetime or RFC 3339 text."""
-    try:
-        moment = datetime.fromisoformat(when) if isinstance(when, str) else when
-    except ValueError:
-        raise SimulatorError(
-            f"{when!r} is not a time: write it like 2026-01-01T20:00:00Z"
-        ) from None
-    if moment.tzinfo is None:
-        raise SimulatorError(f"{when!s} has no time zone: add Z for UTC")
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000
 
 
 def _clock(settings: Settings) -> VirtualClock | RealClock:
