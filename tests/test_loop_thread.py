@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -67,7 +68,11 @@ def test_closing_cancels_what_runs_and_refuses_what_comes() -> None:
         finally:
             ended.set()
 
-    caller = threading.Thread(target=lambda: pytest.raises(BaseException, thread.run, forever()))
+    def call() -> None:
+        with pytest.raises(CancelledError):
+            thread.run(forever())
+
+    caller = threading.Thread(target=call)
     caller.start()
     assert started.wait(5)
     thread.close()

@@ -147,7 +147,8 @@ class Event:
         what = self.name or "record"
         text = (self.record.value or b"").decode(errors="replace")
         detail = orjson.dumps(self.data).decode() if self.data else text
-        return f"<{what} {self.topic}[{self.partition}]@{self.offset} {time}{mark} {_short(detail)}>"
+        place = f"{self.topic}[{self.partition}]@{self.offset}"
+        return f"<{what} {place} {time}{mark} {_short(detail)}>"
 
     def _text(self, field: str) -> str | None:
         value = self.json.get(field)

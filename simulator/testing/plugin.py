@@ -32,9 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test with a scenario the fixture that plays it."""
     for item in items:
-        if isinstance(item, pytest.Function) and item.get_closest_marker("scenario"):
-            if "simulator" not in item.fixturenames:
-                item.fixturenames.append("simulator")
+        names: list[str] = getattr(item, "fixturenames", [])
+        if item.get_closest_marker("scenario") and "simulator" not in names:
+            names.append("simulator")
 
 
 @pytest.fixture
