@@ -18,6 +18,7 @@ from simulator.listeners.grpc import GrpcListener
 from simulator.log import Headers, Retention, TopicInfo, TopicLog
 from simulator.options import Conditions, PlayOptions, PublishOptions
 from simulator.publishing import EventValue, Published, Publisher
+from simulator.retention_timer import RetentionTimer
 from simulator.scenario.clock import RealClock, VirtualClock
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.parser import load_script
@@ -73,6 +74,7 @@ class AsyncSimulator:
         self.publisher = Publisher(self.catalog, self.log, self._now_ms, validate=settings.validate)
         self.player = Player(self.publisher, self.clock, self.catalog)
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
+        self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
         self._listener: GrpcListener | None = None
         self._target: str | None = None
@@ -83,7 +85,7 @@ class AsyncSimulator:
     async def start(self) -> None:
         """Create the catalogue's topics and open the doors; raises where a port is taken."""
         for topic in self.catalog.channels:
-            self.log.create_topic(topic)
+            self.log.create_topic(topic, permanent=True)
         if self.settings.grpc_port is not None:
             listener = GrpcListener(
                 self.settings.host,
@@ -101,6 +103,7 @@ class AsyncSimulator:
     async def stop(self) -> None:
         """Close the doors and stop the stories; what was appended stays readable here."""
         self.player.stop_all()
+        self._retention.disarm()
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.stop()
@@ -187,6 +190,7 @@ class AsyncSimulator:
 
         Conditions: `Conditions`. An unknown topic or event name is an error, not an empty list.
         """
+        self._retention.apply()
         return events_matching(self.log, self._criteria(topic, conditions))
 
     async def wait_for(
@@ -225,8 +229,9 @@ class AsyncSimulator:
         self, topic: str, *, partitions: int = 1, retention: Retention = Retention()
     ) -> TopicInfo:
         """Create a topic; raises `TopicExists` or `InvalidTopicName`."""
-        self.log.create_topic(topic, partitions, retention)
-        return self.log.topic(topic)
+        created = self.log.create_topic(topic, partitions, retention)
+        self._retention.arm()
+        return created
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic and its records; raises `TopicNotFound`."""
@@ -235,6 +240,7 @@ class AsyncSimulator:
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics."""
+        self._retention.apply()
         return self.log.topics()
 
     # --- back in time ----------------------------------------------------------------------
@@ -246,12 +252,10 @@ class AsyncSimulator:
         """
         self.player.reset()
         self.log.reset()
-        for topic in self.catalog.channels:
-            if not self.log.has_topic(topic):
-                self.log.create_topic(topic)
         self.chat.reset()
         if isinstance(self.clock, VirtualClock):
             self.clock.restart(_start_ns(self.settings))
+        self._retention.arm()
         self._reap_later()
 
     def snapshot(self) -> str:
@@ -263,6 +267,7 @@ class AsyncSimulator:
         state = self._snapshots.find(snapshot_id)
         self.player.stop_all()
         self._snapshots.restore(state)
+        self._retention.arm()
         self._reap_later()
 
     def drop_snapshot(self, snapshot_id: str) -> None:

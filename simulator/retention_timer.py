@@ -1,0 +1,49 @@
+"""Deletes what is past its age, on the simulator's clock."""
+
+from __future__ import annotations
+
+from simulator.log import TopicLog
+from simulator.scenario.clock import RealClock, Timer, VirtualClock
+
+CHECKS_PER_AGE = 8
+MIN_PERIOD_NS = 10_000_000
+
+
+class RetentionTimer:
+    """Applies retention by age as time passes, and leaves the clock alone while no topic has one.
+
+    A record may outlive its topic's `max_age_ms` by an eighth of it. A topic that is looked at
+    through `apply` first, as the simulator's own `events` does, shows exactly what should be left.
+    """
+
+    def __init__(self, log: TopicLog, clock: VirtualClock | RealClock) -> None:
+        """Nothing is timed before the first `arm`."""
+        self._log = log
+        self._clock = clock
+        self._timer: Timer | None = None
+
+    def apply(self) -> None:
+        """Delete what is too old by now."""
+        self._log.apply_retention(self._clock.now_ns() // 1_000_000)
+
+    def arm(self) -> None:
+        """Look at the topics' settings again, and time the next check."""
+        self.disarm()
+        ages = [
+            topic.retention.max_age_ms
+            for topic in self._log.topics()
+            if topic.retention.max_age_ms is not None
+        ]
+        if ages:
+            period = max(min(ages) * 1_000_000 // CHECKS_PER_AGE, MIN_PERIOD_NS)
+            self._timer = self._clock.call_at(self._clock.now_ns() + period, self._fire)
+
+    def disarm(self) -> None:
+        """Stop timing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self) -> None:
+        self.apply()
+        self.arm()
