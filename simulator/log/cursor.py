@@ -53,14 +53,21 @@ class Cursor:
 
     @property
     def offsets(self) -> Mapping[tuple[str, int], int]:
-        """The offset to be read next, by (topic, partition)."""
+        """The offset to be read next, by (topic, partition), without those deleted."""
         self._catch_up()
-        return dict(zip(self._sources, self._offsets, strict=True))
+        return {
+            source: offset
+            for source, offset, partition in zip(
+                self._sources, self._offsets, self._partitions, strict=True
+            )
+            if not partition.deleted
+        }
 
     @property
     def at_end(self) -> bool:
-        """Whether everything has been read that is there now."""
+        """Whether everything has been read that is there now; TopicDeleted as in poll."""
         self._catch_up()
+        self._check_alive()
         return all(
             offset >= partition.end
             for offset, partition in zip(self._offsets, self._partitions, strict=True)
@@ -76,6 +83,7 @@ class Cursor:
     def poll_columns(self, max_records: int, max_bytes: int = sys.maxsize) -> RecordColumns:
         """The same as columns, for readers that encode many records."""
         self._catch_up()
+        self._check_alive()
         behind = [i for i, p in enumerate(self._partitions) if self._offsets[i] < p.end]
         if not behind or max_records < 1:
             return _NO_RECORDS
@@ -142,14 +150,17 @@ class Cursor:
         offsets = self._offsets
         rewind = self._epoch != self._log.epoch
         for i, partition in enumerate(self._partitions):
-            if partition.deleted:
-                raise TopicDeleted(partition.topic)
             if rewind:
                 offsets[i] = min(offsets[i], partition.diverged_since(self._epoch))
             if offsets[i] < partition.start:
                 self.skipped += partition.start - offsets[i]
                 offsets[i] = partition.start
         self._epoch = self._log.epoch
+
+    def _check_alive(self) -> None:
+        for partition in self._partitions:
+            if partition.deleted:
+                raise TopicDeleted(partition.topic)
 
 
 class _Part(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import sub
 from typing import Final, NamedTuple
 
@@ -14,7 +15,13 @@ from simulator.log.columns import RecordColumns
 from simulator.log.memory import Memory
 from simulator.log.record import Headers
 from simulator.log.retention import Retention
-from simulator.log.segment import SEGMENT_BYTES, SEGMENT_RECORDS, Segment, headers_memory
+from simulator.log.segment import (
+    RECORD_MEMORY,
+    SEGMENT_BYTES,
+    SEGMENT_RECORDS,
+    Segment,
+    headers_memory,
+)
 
 TRIM_MEMORY: Final = 64 * 1024
 """A front-cut segment is copied without its cut part only when that gives back this much."""
@@ -22,8 +29,8 @@ TRIM_MEMORY: Final = 64 * 1024
 _NOTHING: Final[SortedDict[int, Segment]] = SortedDict()
 """The segments of every empty partition; always copied before it is written to."""
 
-_CLOSED: Final = Segment(0, 0, Memory())
-"""Stands for the growing segment where there is none; never appended to."""
+_CLOSED: Final = Segment(sys.maxsize, 0, Memory())
+"""Stands for the growing segment where there is none: no offset lies in it."""
 
 
 class PartitionState(NamedTuple):
@@ -51,6 +58,7 @@ class Partition:
         "_roll_at_bytes",
         "_segments",
         "_shared",
+        "_shared_to",
         "_truncations",
         "deleted",
         "end",
@@ -73,8 +81,12 @@ class Partition:
 
     def _load(self, state: PartitionState) -> None:
         self._segments, self.start, self.end, self.start_bytes, self.end_bytes = state
-        self._shared = True
         self._seal()
+        self._share()
+
+    def _share(self) -> None:
+        self._shared = True
+        self._shared_to = self.end
 
     def _seal(self) -> None:
         """Make the next append begin a new segment."""
@@ -105,7 +117,7 @@ class Partition:
         """
         offset = self.end
         if offset >= self._roll_at or self.end_bytes >= self._roll_at_bytes:
-            self._begin_segment()
+            self._begin_segment(timestamp)
         active = self._active
         active.timestamps.append(timestamp)  # the one that may fail comes first
         active.values.append(value)
@@ -116,7 +128,8 @@ class Partition:
         self.end = offset + 1
         return offset
 
-    def _begin_segment(self) -> None:
+    def _begin_segment(self, timestamp: int) -> None:
+        array("q", (timestamp,))  # no segment is begun for a record that will be refused
         # Two for one: dead segments go faster than new ones come, each slice hardly felt.
         self._memory.reap(2)
         self._open(Segment(self.end, self.end_bytes, self._memory))
@@ -149,7 +162,7 @@ class Partition:
             self._shared = True
             self._seal()
             return
-        head: Segment = self._segments.peekitem(0)[1]
+        head = self._segment(self.start)
         if head.end_offset <= start:
             segments = self._own_segments()
             while head.end_offset <= start:
@@ -157,16 +170,20 @@ class Partition:
                 head = segments.peekitem(0)[1]
         self.start = start
         self.start_bytes = head.bytes_before(start)
-        wasted = self.start_bytes - head.base_bytes
+        wasted = self.start_bytes - head.base_bytes + (start - head.base_offset) * RECORD_MEMORY
         if wasted >= TRIM_MEMORY and 2 * wasted >= head.memory:
             self.trim()
 
-    def trim(self) -> None:
-        """Replace the head segment by a copy without its deleted records, if it has any."""
+    def trim(self, snapshots: bool = True) -> None:
+        """Replace the head segment by a copy without its deleted records, if it has any.
+
+        Not while a snapshot may hold the original, since two would then take memory; the caller
+        may know that there are no `snapshots` any more.
+        """
         if self.start == self.end:
             return
         base, head = self._segments.peekitem(0)
-        if base == self.start:
+        if base == self.start or (snapshots and base < self._shared_to):
             return
         segments = self._own_segments()
         del segments[base]
@@ -188,31 +205,40 @@ class Partition:
         if retention.max_bytes is not None:
             floor = self.end_bytes + size - retention.max_bytes
             if floor > self.start_bytes:
-                for segment in self._segments.values():
-                    reached: int = segment.offset_reaching_bytes(floor)
+                for segment in self._segments_from(self.start):
+                    reached = segment.offset_reaching_bytes(floor)
                     if reached < segment.end_offset or segment.end_offset == self.end:
                         start = max(start, reached)
                         break
         return start
 
-    def bytes_before(self, offset: int) -> int:
-        """Bytes of everything ever appended before `offset`, which is not before `start`."""
-        return self.end_bytes if offset >= self.end else self._segment(offset).bytes_before(offset)
+    def memory_before(self, offset: int) -> int:
+        """Memory that deleting the records before `offset` and then trimming would give back."""
+        memory = 0
+        for segment in self._segments.values():
+            memory += segment.memory_before(min(offset, segment.end_offset))
+            if segment.end_offset >= offset:
+                break
+        return memory
 
     # Reading
 
     def _segment(self, offset: int) -> Segment:
-        if offset >= self._active.base_offset and self._active is not _CLOSED:
+        if offset >= self._active.base_offset:
             return self._active
         segments = self._segments
         segment: Segment = segments.peekitem(segments.bisect_right(offset) - 1)[1]
         return segment
 
-    def _segments_from(self, offset: int) -> Iterator[Segment]:
+    def _segments_from(self, offset: int) -> Iterable[Segment]:
+        """The segments that hold the records from `offset` on, the shortest way at the end."""
+        if offset >= self._active.base_offset:
+            return (self._active,)
+        if offset >= self.end:
+            return ()
         segments = self._segments
-        if offset < self.end:
-            for base in segments.islice(segments.bisect_right(offset) - 1):
-                yield segments[base]
+        bases = segments.islice(segments.bisect_right(offset) - 1)
+        return map(segments.__getitem__, bases)
 
     def position_of(self, offset: int) -> int:
         """The position at which the record at `offset` was appended to the log."""
@@ -301,8 +327,8 @@ class Partition:
 
     def freeze(self) -> PartitionState:
         """Everything the partition holds, not to be changed by anything that comes after."""
-        self._shared = True
         self._seal()
+        self._share()
         return PartitionState(
             self._segments, self.start, self.end, self.start_bytes, self.end_bytes
         )

@@ -27,7 +27,7 @@ def murmur2(data: bytes) -> int:
     # One unpack of all whole words is the cheapest loop in Python; keys are short.
     for k in _words(length >> 2).unpack_from(data):
         k = k * _M & _MASK
-        h = (h * _M & _MASK) ^ ((k ^ k >> 24) * _M & _MASK)
+        h = (h * _M ^ (k ^ k >> 24) * _M) & _MASK
     tail = length & 3
     if tail:
         h = (h ^ int.from_bytes(data[-tail:], "little")) * _M & _MASK

@@ -64,7 +64,8 @@ class Segment:
 
     def __del__(self) -> None:
         # Only the interpreter knows when the last snapshot that shares a segment is gone.
-        self._account.bury(self.memory, (self.values, self.keys, self.headers))
+        numbers = (self.timestamps, self.positions, self.ends)
+        self._account.bury(self.memory, (self.values, self.keys, self.headers, numbers))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -80,6 +81,12 @@ class Segment:
         rows = len(self.values)
         payload = self.ends[-1] - self.base_bytes if rows else 0
         return payload + rows * RECORD_MEMORY + self.headers_memory
+
+    def memory_before(self, offset: int) -> int:
+        """Bytes of memory that the records before `offset` account for."""
+        rows = offset - self.base_offset
+        headers = sum(headers_memory(h) for row, h in self.headers.items() if row < rows)
+        return self.bytes_before(offset) - self.base_bytes + rows * RECORD_MEMORY + headers
 
     def bytes_before(self, offset: int) -> int:
         """Bytes of everything ever appended to the partition before `offset`."""

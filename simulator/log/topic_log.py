@@ -209,18 +209,17 @@ class TopicLog:
         allowed = self.max_bytes - cost
         if memory.reap_down_to(allowed):
             return
+        snapshots = bool(self._snapshots)
         for each in self._all_partitions():
-            each.trim()
+            each.trim(snapshots)
         if memory.reap_down_to(allowed):
             return
         # While a snapshot shares the oldest records, deleting them would free nothing.
-        if topic.limited and not self._snapshots:
+        if topic.limited and not snapshots:
             start = partition.retained_from(topic.retention, 1, size)
-            freed = partition.bytes_before(start) - partition.start_bytes
-            freed += (start - partition.start) * RECORD_MEMORY
-            if memory.taken - freed <= allowed:
+            if memory.taken - partition.memory_before(start) <= allowed:
                 partition.cut(start)
-                partition.trim()
+                partition.trim(snapshots)
                 memory.reap_down_to(allowed)
                 return
         raise LogFull(
