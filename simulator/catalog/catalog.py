@@ -1,0 +1,243 @@
+"""The catalogue: which topics there are, and which events each of them carries."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache, cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simulator.catalog.descriptors import Descriptors
+from simulator.catalog.document import Document, read_document
+from simulator.catalog.errors import (
+    AmbiguousEvent,
+    InvalidDocument,
+    InvalidEvent,
+    UnknownEvent,
+    Violation,
+)
+from simulator.catalog.message_type import MessageType
+from simulator.catalog.plain_json import shown
+from simulator.catalog.schemas import NAME, PAYLOAD, has_envelope
+from simulator.catalog.suggestions import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+    from google.protobuf.descriptor_pool import DescriptorPool
+
+BUILTIN = "chat-events"
+"""The document that is read where nobody names another: its files among the package's data."""
+
+
+class Channel(NamedTuple):
+    """A topic and the events that it may carry, by name."""
+
+    name: str
+    messages: Mapping[str, MessageType]
+    description: str = ""
+
+
+class Catalog:
+    """The events of one document. Topics that it does not name are untyped and take anything."""
+
+    def __init__(self, document: Document, descriptors: Descriptors | None = None) -> None:
+        """Without `descriptors` the events have no protobuf form."""
+        self.title = document.title
+        self.source = document.source
+        self._descriptors = descriptors
+        self.channels: Mapping[str, Channel] = MappingProxyType(
+            {
+                channel.name: Channel(
+                    channel.name,
+                    MappingProxyType(
+                        {
+                            message.name: MessageType(
+                                message, channel.name, document.proto_package, descriptors
+                            )
+                            for message in channel.messages.values()
+                        }
+                    ),
+                    channel.description,
+                )
+                for channel in document.channels.values()
+            }
+        )
+        """The topics, by name, in the order of the document."""
+
+    @classmethod
+    @cache
+    def builtin(cls) -> Catalog:
+        """Chat Events, which the package brings along; read once per process."""
+        document = read_document(_shipped(f"{BUILTIN}.yaml").decode(), f"{BUILTIN}.yaml")
+        return cls(document, Descriptors(_shipped(f"{BUILTIN}.binpb")))
+
+    @classmethod
+    def from_text(
+        cls, text: str, source: str, descriptor_set: FileDescriptorSet | bytes | None = None
+    ) -> Catalog:
+        """The catalogue of one AsyncAPI 2.x document, YAML or JSON.
+
+        `source` names the document in errors. `descriptor_set` holds the protobuf messages of the
+        events, and every file that these import; without it there is no typed form. Raises
+        InvalidDocument.
+        """
+        catalog = cls(
+            read_document(text, source),
+            None if descriptor_set is None else Descriptors(descriptor_set),
+        )
+        for message in catalog.messages:
+            try:
+                message.validator  # noqa: B018 - compiles, so that a bad schema shows here
+            except ValueError as error:
+                place = f"#/channels/{message.channel}: event {message.name}"
+                reason = str(error).partition("\n")[0]
+                raise InvalidDocument(source, place, f"not a JSON schema: {reason}") from None
+        return catalog
+
+    @cached_property
+    def messages(self) -> tuple[MessageType, ...]:
+        """All events of all topics."""
+        return tuple(
+            message for channel in self.channels.values() for message in channel.messages.values()
+        )
+
+    @property
+    def pool(self) -> DescriptorPool:
+        """The protobuf descriptors, in a pool of their own; empty where there are none."""
+        return self._all_descriptors.pool
+
+    @property
+    def descriptor_set(self) -> FileDescriptorSet:
+        """The same descriptors as files."""
+        return self._all_descriptors.descriptor_set
+
+    def message(self, topic: str, name: str) -> MessageType:
+        """An event of a topic; UnknownEvent, with what was probably meant, where there is none."""
+        channel = self.channels.get(topic)
+        if channel is None:
+            hint = did_you_mean(closest(topic, self.channels))
+            raise UnknownEvent(f"topic {topic} has no events in {self.title or self.source}{hint}")
+        message = channel.messages.get(name)
+        if message is None:
+            raise UnknownEvent(f"topic {topic} has no event {name}{self._hint(topic, name)}")
+        return message
+
+    def find(self, name: str) -> MessageType:
+        """An event by its name alone; UnknownEvent, or AmbiguousEvent where topics share it."""
+        found = [message for message in self.messages if message.name == name]
+        if len(found) > 1:
+            raise AmbiguousEvent(name, [message.channel for message in found])
+        if not found:
+            hint = did_you_mean(closest(name, (message.name for message in self.messages)))
+            raise UnknownEvent(f"there is no event {name}{hint}")
+        return found[0]
+
+    def find_proto(self, full_name: str, topic: str | None = None) -> MessageType:
+        """The event that has this protobuf message, among those of a topic or of all.
+
+        `full_name` may be an Any's type URL. Raises UnknownEvent or AmbiguousEvent.
+        """
+        full_name = full_name.rpartition("/")[2]
+        found = [message for message in self.messages if message.proto_name == full_name]
+        here = [message for message in found if topic in (None, message.channel)]
+        if len(here) > 1:
+            raise AmbiguousEvent(full_name, [message.channel for message in here])
+        if not here:
+            where = "" if topic is None else f" on topic {topic}"
+            others = ", ".join(message.channel for message in found)
+            hint = f"; it belongs to topic {others}" if found else ""
+            raise UnknownEvent(f"there is no event with message {full_name}{where}{hint}")
+        return here[0]
+
+    def allows_path(self, path: str, topics: Iterable[str] | None = None) -> bool:
+        """Whether an event, of these topics or of all, has a place for this dotted path."""
+        return any(message.allows_path(path) for message in self._of_topics(topics))
+
+    def suggest_path(self, path: str, topics: Iterable[str] | None = None) -> str | None:
+        """The known path that this one is most likely meant to be."""
+        for message in self._of_topics(topics):
+            if suggestion := message.suggest_path(path):
+                return suggestion
+        return None
+
+    def identify(self, topic: str, event: object) -> MessageType:
+        """Which event of a topic this is: by the envelope's `name`, else by an unambiguous key of
+        its payload.
+
+        Raises InvalidEvent where that does not tell, UnknownEvent for a topic without events.
+        """
+        channel = self.channels.get(topic)
+        if channel is None:
+            hint = did_you_mean(closest(topic, self.channels))
+            raise UnknownEvent(f"topic {topic} has no events in {self.title or self.source}{hint}")
+        if not isinstance(event, Mapping):
+            raise _refusal(
+                topic, "$", event, "type: object", f"expected an object, not {shown(event)}"
+            )
+        name = event.get(NAME)
+        if isinstance(name, str) and name in channel.messages:
+            return channel.messages[name]
+        named = [m for m in channel.messages.values() if has_envelope(m.schema)]
+        if name is not None and named:
+            hint = self._hint(topic, name) if isinstance(name, str) else ""
+            what = f"topic {topic} has no event {shown(name)}{hint}"
+            raise _refusal(topic, f"$.{NAME}", name, "event", what)
+        return self._by_payload_key(channel, event)
+
+    def check(self, topic: str, event: Mapping[str, Any]) -> MessageType:
+        """Identify and validate an event, which may be any value at all.
+
+        Raises InvalidEvent with every rule that it breaks.
+        """
+        message = self.identify(topic, event)
+        validator = message.validator
+        if not validator.is_sound(event):
+            raise InvalidEvent(topic, validator.violations(event))
+        return message
+
+    @cached_property
+    def _all_descriptors(self) -> Descriptors:
+        return self._descriptors or Descriptors(b"")
+
+    def _of_topics(self, topics: Iterable[str] | None) -> list[MessageType]:
+        wanted = None if topics is None else set(topics)
+        return [m for m in self.messages if wanted is None or m.channel in wanted]
+
+    def _hint(self, topic: str, name: str) -> str:
+        elsewhere = [m.channel for m in self.messages if m.name == name]
+        if elsewhere:
+            return f"; {name} belongs to topic {', '.join(elsewhere)}"
+        here = closest(name, self.channels[topic].messages)
+        if here is not None:
+            return did_you_mean(here)
+        other = closest(name, (m.name for m in self.messages))
+        if other is None:
+            known = ", ".join(self.channels[topic].messages)
+            return f"; it has {known}" if known else "; it has none"
+        return f"{did_you_mean(other)} It belongs to topic {self.find(other).channel}"
+
+    def _by_payload_key(self, channel: Channel, event: Mapping[str, Any]) -> MessageType:
+        payload = event.get(PAYLOAD)
+        keys = payload if isinstance(payload, Mapping) else {}
+        messages = list(channel.messages.values())
+        found = [m for m in messages if m.payload_key is not None and m.payload_key in keys]
+        if len(found) == 1:
+            return found[0]
+        if not found and len(messages) == 1:
+            return messages[0]
+        names = " or ".join(m.name for m in found or messages)
+        what = f"expected {NAME} to say which event this is: {names or 'there are none'}"
+        raise _refusal(channel.name, f"$.{NAME}", None, f"required: {NAME}", what)
+
+
+def _shipped(name: str) -> bytes:
+    """A file among the package's data. `importlib.resources` would take 20 ms to import."""
+    content = pkgutil.get_data(__package__, f"documents/{name}")
+    if content is None:
+        raise InvalidDocument(name, "#", "the package's loader cannot read its data")
+    return content
+
+
+def _refusal(topic: str, path: str, value: object, rule: str, message: str) -> InvalidEvent:
+    return InvalidEvent(topic, [Violation(path, value, rule, message)])

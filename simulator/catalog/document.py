@@ -1,0 +1,170 @@
+"""Reads one AsyncAPI 2.x document: its channels, and the messages that each of them carries.
+
+Where this follows the specification: https://www.asyncapi.com/docs/reference/specification/v2.6.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.catalog.errors import InvalidDocument
+from simulator.catalog.references import References, escape
+from simulator.catalog.schemas import Schema, merge_all_of
+
+_SCHEMA_FORMATS = ("application/vnd.aai.asyncapi", "application/schema+")
+"""What `schemaFormat` may begin with: AsyncAPI's own schemas and JSON Schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSource:
+    """A message as the document has it.
+
+    `name` is the name of the event; `class_name` what its protobuf message is named after; `schema`
+    is free of `$ref`, and of `allOf` where it could be merged; `examples` are whole events.
+    """
+
+    name: str
+    class_name: str
+    schema: Schema
+    description: str = ""
+    examples: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSource:
+    """A channel as the document has it; `messages` may be empty."""
+
+    name: str
+    description: str
+    messages: Mapping[str, MessageSource]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document; `proto_package` is empty where it names none."""
+
+    source: str
+    title: str
+    proto_package: str
+    channels: Mapping[str, ChannelSource] = field(default_factory=dict)
+
+
+def read_document(text: str, source: str) -> Document:
+    """The document in `text`, YAML or JSON; `source` names it in errors. Raises InvalidDocument."""
+    try:
+        return _Reader(_parse(text, source), source).document()
+    except RecursionError:
+        raise InvalidDocument(source, "#", "nested too deep") from None
+
+
+def _parse(text: str, source: str) -> Mapping[str, Any]:
+    import yaml  # only documents need it
+
+    from simulator.catalog.yaml_text import load
+
+    try:
+        document = load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "#"
+        raise InvalidDocument(source, place, str(error.problem or error)) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidDocument(source, "#", " ".join(str(error).split())) from None
+    version = document.get("asyncapi") if isinstance(document, dict) else None
+    if version is None:
+        raise InvalidDocument(source, "#", "not an AsyncAPI document: there is no `asyncapi` field")
+    if not str(version).startswith("2."):
+        raise InvalidDocument(source, "#/asyncapi", f"AsyncAPI 2.x is needed, found {version}")
+    found: Mapping[str, Any] = document
+    return found
+
+
+class _Reader:
+    def __init__(self, document: Mapping[str, Any], source: str) -> None:
+        self._document = document
+        self._source = source
+        self._references = References(document, source)
+
+    def document(self) -> Document:
+        info = self._document.get("info")
+        channels = self._mapping(self._document.get("channels"), "#/channels")
+        return Document(
+            source=self._source,
+            title=str(info.get("title", "")) if isinstance(info, Mapping) else "",
+            proto_package=str(self._document.get("x-proto-package", "")),
+            channels={name: self._channel(name, channels[name]) for name in channels},
+        )
+
+    def _channel(self, name: Any, node: Any) -> ChannelSource:
+        place = f"#/channels/{escape(name)}"
+        if not isinstance(name, str):
+            raise self._error(place, f"the name {name!r} is not a string; put it in quotes")
+        item, place = self._references.follow(node, place)
+        item = self._mapping(item, place)
+        messages: dict[str, MessageSource] = {}
+        for operation in ("publish", "subscribe"):
+            if operation not in item:
+                continue
+            inside = f"{place}/{operation}"
+            found = self._mapping(item[operation], inside)
+            if "message" not in found:
+                continue
+            for message in self._messages(found["message"], f"{inside}/message", name):
+                known = messages.setdefault(message.name, message)
+                if known != message:
+                    raise self._error(inside, f"two different messages are named {message.name}")
+        return ChannelSource(name, str(item.get("description", "")), messages)
+
+    def _messages(self, node: Any, place: str, channel: str) -> Iterator[MessageSource]:
+        message, found = self._references.follow(node, place)
+        message = self._mapping(message, found)
+        if "oneOf" not in message:
+            yield self._message(message, found, channel, inline=found == place)
+            return
+        alternatives = message["oneOf"]
+        if not isinstance(alternatives, list):
+            raise self._error(f"{found}/oneOf", "a list of messages is needed")
+        for index, alternative in enumerate(alternatives):
+            yield from self._messages(alternative, f"{found}/oneOf/{index}", channel)
+
+    def _message(
+        self, message: Mapping[str, Any], place: str, channel: str, *, inline: bool
+    ) -> MessageSource:
+        """An event is named by `messageId`, else by its component's key, else by `name`.
+
+        The key comes before `name` since the platform's documents put the name of the protobuf
+        message there. A message without any of them is named by what follows its channel's last
+        dot.
+        """
+        schema_format = str(message.get("schemaFormat", _SCHEMA_FORMATS[0]))
+        if not schema_format.startswith(_SCHEMA_FORMATS):
+            raise self._error(f"{place}/schemaFormat", f"{schema_format} is not supported")
+        key = None if inline else place.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        given = message.get("name")
+        last_part = channel.rpartition(".")[2]
+        name = str(message.get("messageId") or key or given or last_part)
+        payload = message.get("payload", True)
+        schema = merge_all_of(self._references.schema(payload, f"{place}/payload"))
+        if not isinstance(schema, dict):
+            schema = {} if schema else {"not": {}}
+        return MessageSource(
+            name=name,
+            class_name=str(given or name),
+            schema=schema,
+            description=str(message.get("summary") or message.get("description") or ""),
+            examples=tuple(
+                example["payload"]
+                for example in message.get("examples") or []
+                if isinstance(example, Mapping) and "payload" in example
+            ),
+        )
+
+    def _mapping(self, node: Any, place: str) -> Mapping[str, Any]:
+        if not isinstance(node, Mapping):
+            raise self._error(place, f"a mapping is needed, not {node!r:.60}")
+        return node
+
+    def _error(self, place: str, reason: str) -> InvalidDocument:
+        return InvalidDocument(self._source, place, reason)

@@ -1,0 +1,81 @@
+"""Documents as text: YAML 1.2's core schema, of which JSON is a part."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _CoreLoader(_Base):  # type: ignore[misc]
+    """PyYAML reads YAML 1.1, where `on` is true and `2019-08-24` a date; AsyncAPI is YAML 1.2."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+_CORE_SCHEMA = (
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
+        r"|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("merge", r"<<", "<"),
+)
+for _tag, _pattern, _first in _CORE_SCHEMA:
+    _CoreLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}",
+        re.compile(rf"(?:{_pattern})\Z"),
+        [*_first, ""] if _tag == "null" else list(_first),
+    )
+
+
+def _construct_int(loader: Any, node: Any) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, 16) if text.startswith("0x") else int(text)
+
+
+_CoreLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+
+
+MAX_VALUES = 1_000_000
+"""Values in a document with all aliases written out: a bound on documents that multiply."""
+MAX_DEPTH = 200
+"""Lists and mappings inside one another."""
+
+
+def load(text: str) -> Any:
+    """The document as dicts, lists and scalars.
+
+    Raises `yaml.YAMLError`, or ValueError for a document beyond the bounds above.
+    """
+    document = yaml.load(text, Loader=_CoreLoader)
+    _check_size(document)
+    return document
+
+
+def _check_size(document: Any) -> None:
+    count = 0
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        count += len(level)
+        if count > MAX_VALUES:
+            raise ValueError(f"more than {MAX_VALUES} values, aliases written out")
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+            if len(below) > MAX_VALUES:
+                raise ValueError(f"more than {MAX_VALUES} values, aliases written out")
+        if not below:
+            return
+        level = below
+    raise ValueError(f"nested more than {MAX_DEPTH} deep")
