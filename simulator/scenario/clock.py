@@ -109,6 +109,11 @@ class VirtualClock:
         self._now = max(self._now, when_ns)
         return self._now
 
+    def restart(self, when_ns: int) -> None:
+        """Begin anew at any instant, also an earlier one; timers are forgotten."""
+        self._timers.clear()
+        self._now = when_ns
+
 
 class RealTimer:
     """A timer of a `RealClock`, kept by the running event loop."""
@@ -176,3 +181,7 @@ class RealClock:
     def call_at(self, when_ns: int, callback: Callback) -> RealTimer:
         """Call `callback` from the running event loop once the clock reads `when_ns` or later."""
         return RealTimer(self, when_ns, callback)
+
+    def advance(self, duration: int | str) -> int:
+        """Raise `ClockError`: this clock runs by itself."""
+        raise ClockError(f"this clock runs by itself: it cannot be advanced by {duration}")

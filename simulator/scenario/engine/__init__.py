@@ -1,0 +1,1 @@
+"""Executes scripts: a discrete-event simulation that publishes what the story tells."""

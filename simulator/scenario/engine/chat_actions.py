@@ -1,0 +1,191 @@
+"""The chat service at work: what the model decides, told as events of the catalogue."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from simulator.scenario.chat_service import (
+    CLOSE_MULTIPLE_SESSIONS,
+    CLOSE_USER_LIMIT,
+    Account,
+    ChatService,
+    ConnectOutcome,
+    SendOutcome,
+)
+from simulator.scenario.engine.emitter import Emitter
+from simulator.scenario.envelope import Envelopes, EventStyle, IdSource, Stamp
+
+CHAT: Final = "chat"
+PERSONAL_CHAT: Final = "personalChat"
+CONNECTED: Final = "userConnected"
+DISCONNECTED: Final = "userDisconnected"
+RATE_LIMITED: Final = "userChatRateLimited"
+SENT: Final = "personalChatSent"
+
+REPLACED: Final = "multiple sessions"
+TURNED_AWAY: Final = "concurrent user limit"
+
+
+class Moment(NamedTuple):
+    """When something happens: the service's time, the stamp of its events, and their ids."""
+
+    now_ns: int
+    stamp: Stamp
+    ids: IdSource
+
+
+class Target(NamedTuple):
+    """Who a message goes to: a user or a party, and what `target_members` says."""
+
+    id: str
+    type: str
+    members: Sequence[str]
+
+
+class Sending(NamedTuple):
+    """What became of a message; its id where it was sent."""
+
+    outcome: SendOutcome
+    message_id: str | None
+
+
+class Closing(NamedTuple):
+    """The details of `userDisconnected` and `userChatRateLimited`; None: as the settings say."""
+
+    reason: str | None = None
+    code: int | None = None
+    forced: bool | None = None
+
+
+USUAL: Final = Closing()
+
+
+class ChatActions:
+    """Does what users do, and publishes what comes of it. One action has one trace id.
+
+    An `account` is the one that stands for its user (`ChatService.account`). An event is published
+    before the model changes, so an error leaves the user as before.
+    """
+
+    def __init__(self, service: ChatService, style: EventStyle, emitter: Emitter) -> None:
+        self.service = service
+        self.settings = service.settings
+        self.envelopes = Envelopes(style)
+        self.emitter = emitter
+        self.refusals: dict[str, int] = defaultdict(int)
+        """What the service refused without saying so in an event, by outcome."""
+
+    def connect(self, account: Account, moment: Moment) -> ConnectOutcome:
+        """Open a session: `userConnected`, after `userDisconnected` of one that it replaces.
+
+        Who finds the service full is turned away with 4060; a refused second login has no event.
+        """
+        trace_id = moment.ids.new_trace()
+        outcome, replaced = self.service.decide_connect(account)
+        if outcome is ConnectOutcome.FULL:
+            closing = Closing(TURNED_AWAY, CLOSE_USER_LIMIT, True)
+            self._close(account, None, closing, trace_id, moment)
+        if outcome is not ConnectOutcome.CONNECTED:
+            self.refusals[outcome.value] += 1
+            return outcome
+        if replaced is not None:
+            closing = Closing(REPLACED, CLOSE_MULTIPLE_SESSIONS, True)
+            self._close(account, replaced, closing, trace_id, moment)
+        session_id = moment.ids.new_id()
+        payload: dict[str, Any] = {"userConnected": {}}
+        self._tell(CHAT, CONNECTED, payload, account, session_id, trace_id, moment)
+        self.service.open(account, session_id, moment.now_ns)
+        return outcome
+
+    def disconnect(self, account: Account, moment: Moment, closing: Closing = USUAL) -> None:
+        """End the newest session of a connected user: `userDisconnected`."""
+        self._close(account, account.session_id, closing, moment.ids.new_trace(), moment)
+        self.service.disconnect(account, moment.now_ns)
+
+    def send(self, account: Account, text: str, target: Target, moment: Moment) -> Sending:
+        """Write as a connected user: `personalChatSent`, or what the service makes of it."""
+        outcome = self.service.send(account, text, moment.now_ns)
+        if outcome is not SendOutcome.SENT:
+            self.refuse(account, outcome, moment)
+            return Sending(outcome, None)
+        message_id = moment.ids.new_id()
+        payload = {
+            "personalChatSent": {
+                "message_id": message_id,
+                "sender_id": account.user_id,
+                "target_id": target.id,
+                "payload": text,
+                "target_type": target.type,
+                "target_members": target.members,
+            }
+        }
+        trace_id = moment.ids.new_trace()
+        self._tell(PERSONAL_CHAT, SENT, payload, account, account.session_id, trace_id, moment)
+        return Sending(outcome, message_id)
+
+    def refuse(self, account: Account, outcome: SendOutcome, moment: Moment) -> None:
+        """Tell of a message that the service did not send."""
+        if outcome is not SendOutcome.RATE_LIMITED:
+            self.refusals[outcome.value] += 1
+            return
+        settings = self.settings
+        trace_id = moment.ids.new_trace()
+        self._limit(account, USUAL, trace_id, moment)
+        if settings.rate_limited_disconnects:
+            code = settings.rate_limited_disconnect_code
+            closing = Closing(settings.rate_limited_reason, code, True)
+            self._close(account, account.session_id, closing, trace_id, moment)
+            self.service.disconnect(account, moment.now_ns)
+
+    def rate_limit(self, account: Account, moment: Moment, closing: Closing = USUAL) -> None:
+        """Say that a user was rate-limited, whatever the service knows: `userChatRateLimited`."""
+        self._limit(account, closing, moment.ids.new_trace(), moment)
+
+    def _limit(self, account: Account, closing: Closing, trace_id: str, moment: Moment) -> None:
+        settings = self.settings
+        reason, code, forced = closing
+        details = {
+            "reason": settings.rate_limited_reason if reason is None else reason,
+            "code": settings.rate_limited_code if code is None else code,
+            "forced": settings.rate_limited_forced if forced is None else forced,
+        }
+        # The specification gives this event the payload key of the other one.
+        payload = {"userDisconnected": details}
+        self._tell(CHAT, RATE_LIMITED, payload, account, account.session_id, trace_id, moment)
+
+    def _close(
+        self,
+        account: Account,
+        session_id: str | None,
+        closing: Closing,
+        trace_id: str,
+        moment: Moment,
+    ) -> None:
+        settings = self.settings
+        reason, code, forced = closing
+        details = {
+            "reason": settings.disconnect_reason if reason is None else reason,
+            "code": settings.disconnect_code if code is None else code,
+            "forced": bool(forced),
+        }
+        payload = {"userDisconnected": details}
+        self._tell(CHAT, DISCONNECTED, payload, account, session_id, trace_id, moment)
+
+    def _tell(
+        self,
+        topic: str,
+        name: str,
+        payload: dict[str, Any],
+        account: Account,
+        session_id: str | None,
+        trace_id: str,
+        moment: Moment,
+    ) -> None:
+        text, milliseconds = moment.stamp
+        event_id = moment.ids.new_id()
+        event = self.envelopes.wrap(
+            payload, name, event_id, text, account.user_id, trace_id, session_id
+        )
+        self.emitter.bound(topic, name)(event, milliseconds)

@@ -1,0 +1,169 @@
+"""What a story publishes: handed to the publisher, counted, shown to expectations, remembered."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from simulator.log import Headers, RecordPlace
+from simulator.publishing import PreparedRecord, Publisher
+
+Emit = Callable[[dict[str, Any], int], None]
+"""Publishes one event with its record's timestamp in milliseconds."""
+
+UNNAMED = "(unnamed)"
+"""Under which records count that are no event, or that carry no name."""
+
+
+class Observer(Protocol):
+    """Somebody who watches all that a story publishes."""
+
+    def observe(
+        self, topic: str, name: str, user_id: str | None, event: dict[str, Any], time_ns: int
+    ) -> None:
+        """See one event, as it lies on the log now."""
+
+
+class Emitter:
+    """Publishes the events of one story, or of the calls by hand."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        *,
+        observers: Sequence[Observer] = (),
+        keep: Mapping[str | None, int] | None = None,
+    ) -> None:
+        """`keep` says how many of the latest records of which name (None: any) to remember."""
+        self.publisher = publisher
+        self.counts: dict[str, int] = defaultdict(int)
+        """How many records were published so far, by event name."""
+        self._observers = tuple(observers)
+        self._latest: dict[str | None, deque[RecordPlace]] = {
+            name: deque(maxlen=size) for name, size in (keep or {}).items()
+        }
+        self._watched = bool(self._observers or self._latest)
+        self._bound: dict[tuple[str, str], Emit] = {}
+
+    def bound(self, topic: str, name: str) -> Emit:
+        """Return the quick way to publish one type of event, whole envelopes with their id as key.
+
+        Raises `UnknownEvent` where the catalogue lacks it; the function itself raises what
+        `Publisher.publish` does.
+        """
+        known = self._bound.get((topic, name))
+        if known is not None:
+            return known
+        message = self.publisher.catalog.message(topic, name)
+        publish = self.publisher.channel(topic).emit
+        counts = self.counts
+
+        def emit(event: dict[str, Any], timestamp_ms: int) -> None:
+            publish(message, event, event["id"], timestamp_ms)
+            counts[name] += 1
+
+        def emit_watched(event: dict[str, Any], timestamp_ms: int) -> None:
+            place = publish(message, event, event["id"], timestamp_ms)
+            counts[name] += 1
+            self._watch(topic, name, event, timestamp_ms, place)
+
+        chosen = emit_watched if self._watched else emit
+        self._bound[topic, name] = chosen
+        return chosen
+
+    def publish(
+        self,
+        topic: str,
+        value: Mapping[str, Any] | str,
+        timestamp_ms: int,
+        *,
+        key: str | None = None,
+        headers: Headers = (),
+        partition: int | None = None,
+        validate: bool | None = None,
+    ) -> None:
+        """Publish an event, or any text, with all that a record can have."""
+        record = self.publisher.prepare(
+            topic,
+            value,
+            key=key,
+            headers=headers,
+            partition=partition,
+            timestamp=timestamp_ms,
+            validate=validate,
+        )
+        place = self.publisher.append(record).place
+        self._note(topic, record.value, timestamp_ms, place)
+
+    def latest(self, name: str | None, count: int) -> list[RecordPlace]:
+        """Return the places of the last `count` records of that name, fewer if there are fewer."""
+        places = self._latest.get(name)
+        return list(places)[-count:] if places else []
+
+    def publish_again(self, place: RecordPlace) -> bool:
+        """Publish a record again, byte for byte; return False where the log has dropped it.
+
+        The copy counts like any other record, but a later `latest` does not return it.
+        """
+        log = self.publisher.log
+        start, end = log.bounds(place.topic, place.partition)
+        if not start <= place.offset < end:
+            return False
+        found = log.read(place.topic, place.partition, place.offset, max_records=1)
+        if not found or found[0].offset != place.offset:
+            return False
+        record = found[0]
+        self.publisher.append(
+            PreparedRecord(
+                topic=record.topic,
+                value=record.value,
+                key=record.key,
+                timestamp=record.timestamp,
+                headers=record.headers,
+                partition=record.partition,
+                unchecked=record.unchecked,
+                warnings=(),
+            )
+        )
+        self._note(record.topic, record.value, record.timestamp, None)
+        return True
+
+    def _note(
+        self, topic: str, value: bytes | None, timestamp_ms: int, place: RecordPlace | None
+    ) -> None:
+        event = _as_event(value)
+        name = event.get("name")
+        known = name if isinstance(name, str) else UNNAMED
+        self.counts[known] += 1
+        if self._watched:
+            self._watch(topic, known, event, timestamp_ms, place)
+
+    def _watch(
+        self,
+        topic: str,
+        name: str,
+        event: dict[str, Any],
+        timestamp_ms: int,
+        place: RecordPlace | None,
+    ) -> None:
+        if place is not None:
+            for wanted in (name, None):
+                latest = self._latest.get(wanted)
+                if latest is not None:
+                    latest.append(place)
+        if self._observers:
+            user_id = event.get("userId")
+            user = user_id if isinstance(user_id, str) else None
+            for observer in self._observers:
+                observer.observe(topic, name, user, event, timestamp_ms * 1_000_000)
+
+
+def _as_event(value: bytes | None) -> dict[str, Any]:
+    try:
+        event = orjson.loads(value) if value else None
+    except orjson.JSONDecodeError:
+        event = None
+    return event if isinstance(event, dict) else {}

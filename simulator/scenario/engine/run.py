@@ -1,0 +1,180 @@
+"""One story as a discrete-event simulation: pure and synchronous, driven from outside.
+
+Branches are generators. Each yields the time at which it wants to go on, and a heap keeps them in
+order of that time; at the same time, the one that asked first goes first. A branch keeps its place
+as long as time does not move, so that how a run is cut into slices (`budget`) can never change
+what it publishes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simulator.publishing import Publisher
+from simulator.scenario.chat_service import ChatService
+from simulator.scenario.engine.cast import Cast, all_steps
+from simulator.scenario.engine.chat_actions import ChatActions
+from simulator.scenario.engine.emitter import Emitter
+from simulator.scenario.engine.frame import Branch, Frame, Scope, StoryNames
+from simulator.scenario.engine.steps import run_steps
+from simulator.scenario.engine.task import PARKED, Going, Task
+from simulator.scenario.engine.variables import bind_variables
+from simulator.scenario.envelope import EventStyle, stamper
+from simulator.scenario.expectations import ExpectationObserver, Verdict
+from simulator.scenario.randomness import Randomness
+from simulator.scenario.script import Duplicate, Expect, Expectation, Script, Step, Text
+
+
+class Run:
+    """A script being played from `start_ns` on.
+
+    `advance` publishes what is due. The same script, seed, start and variables publish the same
+    bytes, whatever the slices.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        publisher: Publisher,
+        *,
+        start_ns: int,
+        seed: int = 0,
+        variables: Mapping[str, object] | None = None,
+    ) -> None:
+        """Raises `PlayError` for a variable that the script lacks, `TemplateError` for its value.
+
+        Nothing is published yet.
+        """
+        self.script = script
+        self.seed = seed
+        self.start_ns = start_ns
+        self.now_ns = start_ns
+        self.until_ns = start_ns
+        """How far the present slice may go."""
+        self.left = 0
+        """How many more things the present slice may do."""
+        self.failures: list[str] = []
+        """Expectations that did not hold when their step came, a text each."""
+        self.stamp = stamper(script.timestamps)
+        self.style = EventStyle.of(script)
+        self.cast = Cast(script, seed)
+        names = StoryNames(seed, lambda: self.stamp(self.now_ns)[0], self.cast.id_of)
+        scope = Scope(bind_variables(script.variables, variables or {}, names), names)
+        root = Frame(self, Branch(Randomness(seed).fork("story"), self.style), scope)
+        self._frame = root
+        self._expected = self._observer(script.expectations) if script.expectations else None
+        self._checkpoints: dict[int, ExpectationObserver] = {}  # steps are not hashable
+        keep: dict[str | None, int] = {}
+        for step in all_steps(script.steps):
+            if isinstance(step, Expect):
+                self._checkpoints[id(step)] = self._observer(step.expectations)
+            elif isinstance(step, Duplicate):
+                keep[step.event] = max(step.last, keep.get(step.event, 0))
+        observers = [*self._checkpoints.values(), *([self._expected] if self._expected else [])]
+        self.emitter = Emitter(publisher, observers=observers, keep=keep)
+        self.service = ChatService(script.service)
+        self.chat = ChatActions(self.service, self.style, self.emitter)
+        self._sequence = 0
+        self._heap: list[tuple[int, int, Task]] = []
+        self.task = Task(run_steps(root, script.steps), None)
+        """The branch that is under way now."""
+        self._push(start_ns, self.task)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many records were published so far, by event name."""
+        return self.emitter.counts
+
+    @property
+    def refusals(self) -> Mapping[str, int]:
+        """What the chat service refused without an event, by outcome."""
+        return self.chat.refusals
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """When the story goes on, None once it has ended; within a branch: when another does."""
+        heap = self._heap
+        while heap and heap[0][1] != heap[0][2].sequence:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def advance(self, until_ns: int, budget: int) -> bool:
+        """Go on up to and including `until_ns`, doing about `budget` things at most.
+
+        Returns whether the story has ended. Raises `StepError` for a step that cannot be done; the
+        story is over then, and what it published stays.
+        """
+        heap = self._heap
+        self.until_ns = until_ns
+        self.left = budget
+        while heap and self.left > 0 and heap[0][0] <= until_ns:
+            due, sequence, task = heapq.heappop(heap)
+            if sequence != task.sequence:
+                continue
+            self.now_ns = due
+            self.task = task
+            self.left -= 1
+            try:
+                wake = next(task.going)
+            except StopIteration:
+                self._ended(task)
+            except BaseException:
+                self.close()
+                raise
+            else:
+                if wake == due:
+                    heapq.heappush(heap, (due, sequence, task))
+                elif wake != PARKED:
+                    self._push(wake, task)
+        return self.next_due_ns is None
+
+    def perform(self, frame: Frame, steps: Sequence[Step]) -> Going:
+        """Do steps one after the other, within another step."""
+        return run_steps(frame, steps)
+
+    def spawn(self, branches: Sequence[Going]) -> None:
+        """Start branches beside the present one, which then yields PARKED until all have ended."""
+        parent = self.task
+        parent.waits_for = len(branches)
+        for going in branches:
+            self._push(self.now_ns, Task(going, parent))
+
+    def wake(self, task: Task) -> None:
+        """Let a branch that waits for a later time go on now."""
+        self._push(self.now_ns, task)
+
+    def close(self) -> None:
+        """End the story here."""
+        tasks = [task for _, _, task in self._heap]
+        self._heap.clear()
+        for task in tasks:
+            task.going.close()
+
+    def check(self, step: Expect) -> list[Verdict]:
+        """Return how the expectations of a step stand now."""
+        return list(self._checkpoints[id(step)].verdicts())
+
+    def verdicts(self) -> list[Verdict]:
+        """Return how the script's expectations stand now."""
+        return list(self._expected.verdicts()) if self._expected else []
+
+    def _observer(self, expectations: tuple[Expectation, ...]) -> ExpectationObserver:
+        return ExpectationObserver(expectations, self._resolve)
+
+    def _resolve(self, text: Text) -> Any:
+        """A name of a user as the id, any other text with its names filled in."""
+        return self._frame.text(text)
+
+    def _push(self, due_ns: int, task: Task) -> None:
+        self._sequence += 1
+        task.sequence = self._sequence
+        heapq.heappush(self._heap, (due_ns, self._sequence, task))
+
+    def _ended(self, task: Task) -> None:
+        parent = task.parent
+        if parent is not None:
+            parent.waits_for -= 1
+            if parent.waits_for == 0:
+                self._push(self.now_ns, parent)

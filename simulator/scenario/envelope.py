@@ -1,0 +1,156 @@
+"""The envelope around every event (specification, section "Payload"), and its timestamp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, NamedTuple
+
+from simulator.scenario.errors import ScenarioError
+from simulator.scenario.identity import IdStyle
+from simulator.scenario.randomness import Randomness
+from simulator.scenario.script import Script
+
+Precision = Literal["seconds", "milliseconds", "nanoseconds"]
+
+VERSION: Final = 1
+
+FIELDS: Final = (
+    "id",
+    "version",
+    "name",
+    "namespace",
+    "parentNamespace",
+    "timestamp",
+    "clientId",
+    "userId",
+    "traceId",
+    "sessionId",
+    "spanContext",
+)
+"""The fields of the envelope, in the order of the specification."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = 1_000_000_000
+_MILLISECONDS: Final = tuple(f".{ms:03d}Z" for ms in range(1000))
+
+
+Stamp = tuple[str, int]
+"""A timestamp as an event carries it, and as its record does, in milliseconds."""
+
+
+def stamper(precision: Precision) -> Callable[[int], Stamp]:
+    """Return a function from nanoseconds since the epoch to stamps.
+
+    What is finer than the precision is cut off, in the text and so in the record's timestamp.
+    Raises `ScenarioError` for times before the year 1 or after the year 9999.
+    """
+    known_second = -1
+    known_text = ""
+
+    def whole_second(second: int) -> str:
+        nonlocal known_second, known_text
+        if second != known_second:
+            try:
+                moment = _EPOCH + timedelta(seconds=second)
+            except OverflowError:
+                raise ScenarioError(
+                    f"the story's time, {second} s from 1970, is beyond the year 9999"
+                ) from None
+            known_text = moment.replace(tzinfo=None).isoformat()
+            known_second = second
+        return known_text
+
+    def seconds(time_ns: int) -> Stamp:
+        second = time_ns // _SECOND
+        return whole_second(second) + "Z", second * 1000
+
+    def milliseconds(time_ns: int) -> Stamp:
+        total = time_ns // 1_000_000
+        second = total // 1000
+        text = known_text if second == known_second else whole_second(second)
+        return text + _MILLISECONDS[total - second * 1000], total
+
+    def nanoseconds(time_ns: int) -> Stamp:
+        second, rest = divmod(time_ns, _SECOND)
+        return f"{whole_second(second)}.{rest:09d}Z", time_ns // 1_000_000
+
+    return {"seconds": seconds, "milliseconds": milliseconds, "nanoseconds": nanoseconds}[precision]
+
+
+class IdSource(NamedTuple):
+    """Fresh ids: of events, messages and sessions the one, of traces (32 hex digits) the other."""
+
+    new_id: Callable[[], str]
+    new_trace: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class EventStyle:
+    """What all events of a story have in common, as its script says."""
+
+    namespace: str = "game"
+    parent_namespace: str | None = None
+    client_id: str = "game-client"
+    ids: IdStyle = "dashed"
+    timestamps: Precision = "milliseconds"
+
+    @classmethod
+    def of(cls, script: Script) -> EventStyle:
+        """The style of a script."""
+        return cls(
+            namespace=script.namespace,
+            parent_namespace=script.parent_namespace,
+            client_id=script.client_id,
+            ids=script.ids,
+            timestamps=script.timestamps,
+        )
+
+    def ids_from(self, randomness: Randomness) -> IdSource:
+        """Return the functions that draw fresh ids from a stream of chance."""
+        new_id = randomness.uuid4 if self.ids == "dashed" else randomness.uuid4_compact
+        return IdSource(new_id, randomness.hex128)
+
+
+class Envelopes:
+    """Builds events: a payload in its envelope, keys in the order of the specification's example.
+
+    `userId` is the acting user, `sessionId` that user's session, `traceId` the same for all
+    consequences of one action. Absent values are left out, as the published publisher does; a
+    `spanContext` is never there, since nothing is traced.
+    """
+
+    def __init__(self, style: EventStyle) -> None:
+        self._namespace = style.namespace
+        self._parent_namespace = style.parent_namespace
+        self._client_id = style.client_id
+
+    def wrap(
+        self,
+        payload: dict[str, Any],
+        name: str,
+        event_id: str,
+        timestamp: str,
+        user_id: str | None,
+        trace_id: str,
+        session_id: str | None,
+    ) -> dict[str, Any]:
+        """Return a whole event."""
+        event: dict[str, Any] = {
+            "payload": payload,
+            "id": event_id,
+            "version": VERSION,
+            "name": name,
+            "namespace": self._namespace,
+        }
+        if self._parent_namespace is not None:
+            event["parentNamespace"] = self._parent_namespace
+        event["timestamp"] = timestamp
+        event["clientId"] = self._client_id
+        if user_id is not None:
+            event["userId"] = user_id
+        event["traceId"] = trace_id
+        if session_id is not None:
+            event["sessionId"] = session_id
+        return event
