@@ -26,6 +26,9 @@ from simulator.log.segment import (
 TRIM_MEMORY: Final = 64 * 1024
 """A front-cut segment is copied without its cut part only when that gives back this much."""
 
+REAP_SEGMENTS: Final = 2
+"""Dead segments freed for each one begun or copied: more than that adds, and hardly felt."""
+
 _NOTHING: Final[SortedDict[int, Segment]] = SortedDict()
 """The segments of every empty partition; always copied before it is written to."""
 
@@ -130,8 +133,7 @@ class Partition:
 
     def _begin_segment(self, timestamp: int) -> None:
         array("q", (timestamp,))  # no segment is begun for a record that will be refused
-        # Two for one: dead segments go faster than new ones come, each slice hardly felt.
-        self._memory.reap(2)
+        self._memory.reap(REAP_SEGMENTS)
         self._open(Segment(self.end, self.end_bytes, self._memory))
 
     def _open(self, segment: Segment) -> None:
@@ -185,6 +187,7 @@ class Partition:
         base, head = self._segments.peekitem(0)
         if base == self.start or (snapshots and base < self._shared_to):
             return
+        self._memory.reap(REAP_SEGMENTS)
         segments = self._own_segments()
         del segments[base]
         copy = head.tail(self.start)
