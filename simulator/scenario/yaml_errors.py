@@ -13,7 +13,7 @@ _ESCAPE = "a '\\' in double quotes starts an escape; double it, or use single qu
 _DOCUMENT_END = "nothing can follow here; one value has ended before"
 _TAG = "tags are not supported; put the text in quotes"
 _MESSAGES = {
-    "mapping values are not allowed": "a ':' cannot stand here; quote the text, or fix the indentation",
+    "mapping values are not allowed": "a ':' cannot stand here; quote the text or indent it right",
     "sequence entries are not allowed": "a list cannot start here; put the '-' on its own line",
     "could not find expected ':'": "the line before lacks a ':' after its key",
     "tab character where an indentation space": "a tab cannot indent; use spaces",

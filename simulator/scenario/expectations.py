@@ -1,0 +1,294 @@
+"""Whether a run's events are what its script expects: watched as they come, never kept.
+
+An observer counts; its memory does not grow with the run. Events that no expectation is about cost
+one look into a table.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from simulator.scenario.near_miss import (
+    Conditions,
+    NearMisses,
+    Tally,
+    first_difference,
+    id_forms,
+    said_fields,
+)
+from simulator.scenario.script import Expectation, Match, Position, Text, Value
+from simulator.scenario.templates import Template
+
+Resolve = Callable[[Text], str]
+Render = Callable[[Value], object]
+
+
+class Verdict(NamedTuple):
+    """How an expectation stands. `text` says what was expected, where, and what was seen."""
+
+    ok: bool
+    text: str
+    at: Position
+
+
+class ExpectationObserver:
+    """Watches the events of one run on behalf of its expectations."""
+
+    def __init__(
+        self,
+        expectations: Sequence[Expectation],
+        resolve: Resolve,
+        *,
+        render: Render | None = None,
+        users: Mapping[str, str] | None = None,
+    ) -> None:
+        """Fill in what the expectations leave open; nothing has been seen yet.
+
+        `resolve` turns the user of a match (a name, an id, or a template) into an id, or into a
+        name of `users`. `render` fills in the values of fields that have templates in them; by
+        default `resolve` does that for texts. `users` maps names to ids, so that texts can say
+        `for bob`. Raises what `resolve` and `render` raise.
+        """
+        labels = {form: name for name, one in (users or {}).items() for form in id_forms(one)}
+        self._label: Callable[[str], str] = lambda user_id: labels.get(user_id, user_id)
+        self._resolve = resolve
+        self._render = render
+        self._users = users or {}
+        self._arrived = Tally()
+        self._watches = [self._watch(expectation) for expectation in expectations]
+        self._by_name: dict[str, list[_Watch]] = {}
+        self._always: list[_Watch] = []
+        for watch in self._watches:
+            for name in watch.names():
+                if name is None:
+                    self._always.append(watch)
+                else:
+                    self._by_name.setdefault(name, []).append(watch)
+
+    def observe(
+        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
+    ) -> None:
+        """See one event: its topic, name, acting user, JSON value, and timestamp (ns)."""
+        self._arrived.add(name)
+        for watch in self._by_name.get(name, ()):
+            watch.see(topic, name, user_id, event, time_ns)
+        for watch in self._always:
+            watch.see(topic, name, user_id, event, time_ns)
+
+    def verdicts(self) -> list[Verdict]:
+        """How each expectation stands now, in the script's order."""
+        return [watch.verdict() for watch in self._watches]
+
+    def _watch(self, expectation: Expectation) -> _Watch:
+        wanted = [self._conditions(match) for match in expectation.matches]
+        if expectation.kind == "order":
+            return _OrderWatch(expectation, wanted, self._label)
+        if expectation.kind == "all":
+            return _AllWatch(expectation, wanted, self._label)
+        return _CountWatch(expectation, wanted, self._label, self._arrived)
+
+    def _conditions(self, match: Match) -> Conditions:
+        user = None
+        user_ids: frozenset[str] = frozenset()
+        if match.user is not None:
+            found = self._resolve(match.user)
+            user_ids = id_forms(self._users.get(found, found))
+            user = next((self._label(one) for one in user_ids if self._label(one) != one), found)
+        where = {path: self._rendered(value) for path, value in match.fields.items()}
+        return Conditions(match.event, match.topic, user, user_ids, where)
+
+    def _rendered(self, value: Value) -> object:
+        if self._render is not None:
+            return self._render(value)
+        return self._resolve(value) if isinstance(value, Template) else value
+
+
+class _Watch(ABC):
+    """One expectation, and what has been seen of it."""
+
+    def __init__(
+        self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
+    ) -> None:
+        self.at = expectation.at
+        self.expectation = expectation
+        self.wanted = wanted
+        self.label = label
+
+    def names(self) -> Iterable[str | None]:
+        """The events to be shown; None: all of them."""
+        return (self.wanted[0].event,)
+
+    @abstractmethod
+    def see(
+        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
+    ) -> None:
+        """Look at an event of one of these names."""
+
+    @abstractmethod
+    def judge(self) -> tuple[bool, str]:
+        """Whether it holds, and what was seen."""
+
+    def verdict(self) -> Verdict:
+        """The verdict, with the place in the script."""
+        ok, text = self.judge()
+        return Verdict(ok, f"{self.at}: {text}", self.at)
+
+
+class _CountWatch(_Watch):
+    def __init__(
+        self,
+        expectation: Expectation,
+        wanted: list[Conditions],
+        label: Callable[[str], str],
+        arrived: Tally,
+    ) -> None:
+        super().__init__(expectation, wanted, label)
+        self._arrived = arrived
+        self._count = 0
+        self._excess: str | None = None
+        self._near = NearMisses(wanted[0], label)
+
+    def see(
+        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
+    ) -> None:
+        if not self.wanted[0].matches(topic, name, user_id, event):
+            self._near.note(topic, name, user_id, event)
+            return
+        self._count += 1
+        if self._excess is None and self._count - 1 == self.expectation.at_most:
+            self._excess = said_event(user_id, event, time_ns, self.label)
+
+    def judge(self) -> tuple[bool, str]:
+        at_least, at_most = self.expectation.at_least, self.expectation.at_most
+        what = self.wanted[0]
+        count = self._count
+        if count >= at_least and (at_most is None or count <= at_most):
+            return True, f"{count or 'no'} {what}"
+        expected = f"expected {_said_range(at_least, at_most)} {what}, saw {count}"
+        if count < at_least:
+            return False, f"{expected}: {self._near.explain(self._arrived)}"
+        which = "the first" if at_most == 0 else "the first one too many"
+        return False, f"{expected}; {which} is {self._excess}"
+
+
+class _OrderWatch(_Watch):
+    def __init__(
+        self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
+    ) -> None:
+        super().__init__(expectation, wanted, label)
+        self._next = 0
+        self._last: str | None = None
+        self._early = [0] * len(wanted)
+        self._near = NearMisses(wanted[0], label)
+
+    def names(self) -> Iterable[str | None]:
+        names = {wanted.event for wanted in self.wanted}
+        return (None,) if None in names else sorted(name for name in names if name is not None)
+
+    def see(
+        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
+    ) -> None:
+        if self._next == len(self.wanted):
+            return
+        if self.wanted[self._next].matches(topic, name, user_id, event):
+            self._next += 1
+            self._last = said_event(user_id, event, time_ns, self.label)
+            if self._next < len(self.wanted):
+                self._near = NearMisses(self.wanted[self._next], self.label)
+            return
+        self._near.note(topic, name, user_id, event)
+        for index in range(self._next + 1, len(self.wanted)):
+            if self.wanted[index].matches(topic, name, user_id, event):
+                self._early[index] += 1
+
+    def judge(self) -> tuple[bool, str]:
+        total = len(self.wanted)
+        if self._next == total:
+            return True, f"{total} events in order"
+        missing = self.wanted[self._next]
+        place = f"no. {self._next + 1} of {total} in order"
+        if self._next == 0:
+            return False, f"expected {missing} ({place}), it did not come: {self._near.explain()}"
+        before = self.wanted[self._next - 1]
+        text = f"expected {missing} ({place}) after {before} ({self._last}), it did not come"
+        early = self._early[self._next]
+        if early:
+            return False, f"{text}: {early} came before that"
+        return False, f"{text}: {self._near.explain()} after that"
+
+
+class _AllWatch(_Watch):
+    def __init__(
+        self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
+    ) -> None:
+        super().__init__(expectation, wanted, label)
+        self._count = 0
+        self._wrong = 0
+        self._first: str | None = None
+
+    def see(
+        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
+    ) -> None:
+        of, have = self.wanted
+        if not of.matches(topic, name, user_id, event):
+            return
+        self._count += 1
+        if not have.matches(topic, name, user_id, event):
+            self._wrong += 1
+            if self._first is None:
+                difference = first_difference(have, topic, name, event)
+                self._first = f"{said_event(user_id, event, time_ns, self.label)}, and {difference}"
+
+    def judge(self) -> tuple[bool, str]:
+        of, have = self.wanted
+        if not self._wrong:
+            return True, f"all of {self._count} {of} are {_said_have(have)}"
+        wrong = f"{self._wrong} of {self._count} {'is' if self._wrong == 1 else 'are'} not"
+        return False, (
+            f"expected every {of} to be {_said_have(have)}; {wrong}: the first is {self._first}"
+        )
+
+
+def said_event(
+    user_id: str | None, event: Mapping[str, Any], time_ns: int, label: Callable[[str], str]
+) -> str:
+    """Which event it is: its id, user and timestamp."""
+    parts = [str(event["id"]) if "id" in event else "one without id"]
+    if user_id is not None:
+        parts.append(f"for {label(user_id)}")
+    return " ".join([*parts, f"at {said_time(time_ns)}"])
+
+
+def said_time(time_ns: int) -> str:
+    """RFC 3339 with as many digits as the instant needs, down to milliseconds."""
+    milliseconds = time_ns // 1_000_000
+    try:
+        moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{milliseconds} ms"
+    rest = milliseconds % 1000
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{f'.{rest:03}' if rest else ''}Z"
+
+
+def _said_range(at_least: int, at_most: int | None) -> str:
+    if at_most is None:
+        return f"at least {at_least}"
+    if at_most == at_least:
+        return f"exactly {at_least}" if at_least else "no"
+    return f"{at_least} to {at_most}" if at_least else f"at most {at_most}"
+
+
+def _said_have(have: Conditions) -> str:
+    parts = []
+    if have.event is not None:
+        parts.append(f"a {have.event}")
+    if have.user is not None:
+        parts.append(f"for {have.user}")
+    if have.topic is not None:
+        parts.append(f"in topic {have.topic}")
+    if have.where:
+        parts.append(f"with {said_fields(have.where)}")
+    return " ".join(parts)
