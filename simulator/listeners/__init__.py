@@ -1,1 +1,1 @@
-"""."""
+"""The doors of the simulator: each serves the same log over one protocol."""

@@ -236,14 +236,18 @@ global___Filter = Filter
 
 @typing.final
 class FieldEquals(google.protobuf.message.Message):
-    """A field of the JSON value that equals a value."""
+    """A field of the JSON value that equals a value: 4000 equals 4000.0, true does not equal 1, dashed
+    and compact ids are the same id.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     PATH_FIELD_NUMBER: builtins.int
     VALUE_FIELD_NUMBER: builtins.int
     path: builtins.str
-    """A dotted path, such as payload.userDisconnected.code."""
+    """A dotted path, such as payload.userDisconnected.code; [] stands for any item of an array, as in
+    payload.personalChatSent.target_members[].
+    """
     @property
     def value(self) -> google.protobuf.struct_pb2.Value: ...
     def __init__(

@@ -1,0 +1,107 @@
+"""What was computed from records, kept for the next reader of the same records.
+
+A hundred subscribers of one topic get the same bytes, so a record is encoded for the first of them
+only, whatever the others filter; and its envelope is parsed once for all filters.
+
+Records are known by their position, which is unique over all topics as long as the log is neither
+reset nor restored; when that happens (the log's epoch tells) everything is forgotten, since
+positions are then used again. Records that are deleted need no care: nobody asks for them again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from simulator.log import RecordColumns, TopicLog
+
+T = TypeVar("T")
+
+_BITS = 9
+BLOCK = 1 << _BITS
+"""Records are kept and forgotten in blocks of so many positions."""
+
+MAX_ITEM_BYTES = 16 * 1024
+"""What is larger is not kept: it would crowd out much, and computing it is mostly copying."""
+
+BLOCK_BYTES = BLOCK * 8 + 200
+"""Memory of an empty block."""
+
+
+class _Block(Generic[T]):
+    __slots__ = ("bytes", "items")
+
+    def __init__(self) -> None:
+        self.items: list[T | None] = [None] * BLOCK
+        self.bytes = BLOCK_BYTES
+
+
+class RecordCache(Generic[T]):
+    """Values by record, at most `max_bytes` of them, the least recently used forgotten first."""
+
+    def __init__(
+        self,
+        log: TopicLog,
+        compute: Callable[[RecordColumns, Sequence[int]], list[T]],
+        size: Callable[[T], int],
+        max_bytes: int,
+    ) -> None:
+        """`compute` gives the values of some rows of columns, `size` the memory of a value."""
+        self._log = log
+        self._compute = compute
+        self._size = size
+        self._max_bytes = max_bytes
+        self._epoch = log.epoch
+        self._blocks: OrderedDict[int, _Block[T]] = OrderedDict()
+        self.bytes_held = 0
+
+    def get(self, columns: RecordColumns, rows: Sequence[int]) -> list[T]:
+        """Return the values of some rows, in order, of columns just read from the log."""
+        if self._epoch != self._log.epoch:
+            self._epoch = self._log.epoch
+            self._blocks.clear()
+            self.bytes_held = 0
+        positions = columns.positions
+        if len(rows) != len(positions):
+            positions = [positions[row] for row in rows]
+        values: list[T] = []
+        start, count = 0, len(positions)
+        while start < count:
+            number = positions[start] >> _BITS
+            stop = bisect_left(positions, (number + 1) << _BITS, start)
+            values += self._of_block(number, columns, rows[start:stop], positions[start:stop])
+            start = stop
+        while self.bytes_held > self._max_bytes:
+            _, block = self._blocks.popitem(last=False)
+            self.bytes_held -= block.bytes
+        return values
+
+    def _of_block(
+        self, number: int, columns: RecordColumns, rows: Sequence[int], positions: Sequence[int]
+    ) -> list[T]:
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = _Block()
+            self.bytes_held += block.bytes
+        else:
+            self._blocks.move_to_end(number)
+        first = positions[0] & (BLOCK - 1)
+        if positions[-1] - positions[0] == len(positions) - 1:
+            known = block.items[first : first + len(positions)]
+        else:
+            known = [block.items[position & (BLOCK - 1)] for position in positions]
+        missing = [index for index, value in enumerate(known) if value is None]
+        if missing:
+            fresh = self._compute(columns, [rows[index] for index in missing])
+            added = 0
+            for index, value in zip(missing, fresh, strict=True):
+                known[index] = value
+                size = self._size(value)
+                if size <= MAX_ITEM_BYTES:
+                    block.items[positions[index] & (BLOCK - 1)] = value
+                    added += size
+            block.bytes += added
+            self.bytes_held += added
+        return known  # type: ignore[return-value]  # nothing is missing any more
