@@ -80,9 +80,10 @@ def stamper(precision: Precision) -> Callable[[int], Stamp]:
 
 
 class IdSource(NamedTuple):
-    """Fresh ids: of events, messages and sessions the one, of traces (32 hex digits) the other."""
+    """Fresh ids: of events, messages and sessions, two of them at once, and of traces."""
 
     new_id: Callable[[], str]
+    new_pair: Callable[[], tuple[str, str]]
     new_trace: Callable[[], str]
 
 
@@ -108,9 +109,14 @@ class EventStyle:
         )
 
     def ids_from(self, randomness: Randomness) -> IdSource:
-        """Return the functions that draw fresh ids from a stream of chance."""
-        new_id = randomness.uuid4 if self.ids == "dashed" else randomness.uuid4_compact
-        return IdSource(new_id, randomness.hex128)
+        """Return the functions that draw fresh ids from a stream of chance.
+
+        Trace ids are 32 hex digits in either style.
+        """
+        if self.ids == "dashed":
+            return IdSource(randomness.uuid4, randomness.uuid4_pair, randomness.hex128)
+        compact = randomness.uuid4_compact
+        return IdSource(compact, randomness.uuid4_compact_pair, randomness.hex128)
 
 
 class Envelopes:

@@ -119,7 +119,7 @@ class LiveChat:
         if outcome is SendOutcome.TOO_LONG:
             limit = self._settings.max_message_length
             raise MessageTooLong(f"{len(text)} characters are more than the {limit} allowed")
-        return SendResult(outcome, message_id, ERROR_CODES[outcome])
+        return SendResult(outcome, message_id or None, ERROR_CODES[outcome])
 
     def disconnect(
         self,
@@ -200,4 +200,4 @@ class LiveChat:
                 listed.insert(0, own)
         if settings.target_members == "others":
             listed = [member for member in listed if member != own]
-        return Target(target_id, target_type, listed)
+        return target_id, target_type, listed

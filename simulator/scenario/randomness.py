@@ -37,8 +37,11 @@ _Q: Final = (
 )
 """Q[k] = sum of ln(2)^i / i! for i = 1..k: the table of Knuth's Algorithm S (TAOCP 2, 3.4.1)."""
 
-_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-"""Any hex digit to one whose upper bits are binary 10, as RFC 9562 asks of the 17th digit."""
+_MARKS: Final = 0x4 << 76 | 0x2 << 62
+"""Version and variant of a random UUID (RFC 9562, sections 4.1 and 5.4)."""
+_FREE: Final = ((1 << 128) - 1) & ~(0xF << 76 | 0x3 << 62)
+_MARKS_PAIR: Final = _MARKS << 128 | _MARKS
+_FREE_PAIR: Final = _FREE << 128 | _FREE
 
 
 class Randomness:
@@ -143,10 +146,22 @@ class Randomness:
 
     def uuid4(self) -> str:
         """Return a random UUID (RFC 9562, version 4) with dashes."""
-        h = self.bits(128).to_bytes(16, "big").hex()
-        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:]}"
+        h = (self.bits(128) & _FREE | _MARKS).to_bytes(16, "big").hex("-", 2)
+        return f"{h[:4]}{h[5:29]}{h[30:34]}{h[35:]}"
+
+    def uuid4_pair(self) -> tuple[str, str]:
+        """Return two UUIDs with dashes, quicker than one by one."""
+        h = (self.bits(256) & _FREE_PAIR | _MARKS_PAIR).to_bytes(32, "big").hex("-", 2)
+        return (
+            f"{h[:4]}{h[5:29]}{h[30:34]}{h[35:39]}",
+            f"{h[40:44]}{h[45:69]}{h[70:74]}{h[75:]}",
+        )
 
     def uuid4_compact(self) -> str:
         """Return a random UUID (version 4) as 32 hex digits, the form of the platform's own ids."""
-        h = self.bits(128).to_bytes(16, "big").hex()
-        return f"{h[:12]}4{h[13:16]}{_VARIANT[h[16]]}{h[17:]}"
+        return (self.bits(128) & _FREE | _MARKS).to_bytes(16, "big").hex()
+
+    def uuid4_compact_pair(self) -> tuple[str, str]:
+        """Return two UUIDs as 32 hex digits each."""
+        h = (self.bits(256) & _FREE_PAIR | _MARKS_PAIR).to_bytes(32, "big").hex()
+        return h[:32], h[32:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from simulator.scenario.chat_service import (
@@ -14,7 +14,7 @@ from simulator.scenario.chat_service import (
     ConnectOutcome,
     SendOutcome,
 )
-from simulator.scenario.engine.emitter import Emitter
+from simulator.scenario.engine.emitter import Emit, Emitter
 from simulator.scenario.envelope import Envelopes, EventStyle, IdSource, Stamp
 
 CHAT: Final = "chat"
@@ -28,27 +28,22 @@ REPLACED: Final = "multiple sessions"
 TURNED_AWAY: Final = "concurrent user limit"
 
 
-class Moment(NamedTuple):
-    """When something happens: the service's time, the stamp of its events, and their ids."""
+class Moment:
+    """When something happens: the service's time, the stamp of its events, and their ids.
 
-    now_ns: int
-    stamp: Stamp
-    ids: IdSource
+    A crowd uses one for all that it does.
+    """
 
+    __slots__ = ("ids", "now_ns", "stamp")
 
-class Target(NamedTuple):
-    """Who a message goes to: a user or a party, and what `target_members` says."""
-
-    id: str
-    type: str
-    members: Sequence[str]
+    def __init__(self, now_ns: int, stamp: Stamp, ids: IdSource) -> None:
+        self.now_ns = now_ns
+        self.stamp = stamp
+        self.ids = ids
 
 
-class Sending(NamedTuple):
-    """What became of a message; its id where it was sent."""
-
-    outcome: SendOutcome
-    message_id: str | None
+Target = tuple[str, str, list[str]]
+"""Who a message goes to: the id of a user or a party, `target_type`, and `target_members`."""
 
 
 class Closing(NamedTuple):
@@ -59,6 +54,7 @@ class Closing(NamedTuple):
     forced: bool | None = None
 
 
+SENT_OUTCOME: Final = SendOutcome.SENT
 USUAL: Final = Closing()
 
 
@@ -72,8 +68,8 @@ class ChatActions:
     def __init__(self, service: ChatService, style: EventStyle, emitter: Emitter) -> None:
         self.service = service
         self.settings = service.settings
-        self.envelopes = Envelopes(style)
-        self.emitter = emitter
+        self._wrap = Envelopes(style).wrap
+        self._emitter = emitter
         self.refusals: dict[str, int] = defaultdict(int)
         """What the service refused without saying so in an event, by outcome."""
 
@@ -104,28 +100,44 @@ class ChatActions:
         self._close(account, account.session_id, closing, moment.ids.new_trace(), moment)
         self.service.disconnect(account, moment.now_ns)
 
-    def send(self, account: Account, text: str, target: Target, moment: Moment) -> Sending:
-        """Write as a connected user: `personalChatSent`, or what the service makes of it."""
+    def send(
+        self, account: Account, text: str, target: Target, moment: Moment
+    ) -> tuple[SendOutcome, str]:
+        """Write as a connected user: `personalChatSent`, or what the service makes of it.
+
+        Returns what became of the message, and its id, empty where it was not sent.
+        """
         outcome = self.service.send(account, text, moment.now_ns)
-        if outcome is not SendOutcome.SENT:
-            self.refuse(account, outcome, moment)
-            return Sending(outcome, None)
-        message_id = moment.ids.new_id()
+        if outcome is not SENT_OUTCOME:
+            self._refuse(account, outcome, moment)
+            return outcome, ""
+        # Most of what a crowd does is this: no detours here.
+        ids = moment.ids
+        event_id, message_id = ids.new_pair()
+        stamp, milliseconds = moment.stamp
+        user_id = account.user_id
+        target_id, target_type, members = target
         payload = {
             "personalChatSent": {
                 "message_id": message_id,
-                "sender_id": account.user_id,
-                "target_id": target.id,
+                "sender_id": user_id,
+                "target_id": target_id,
                 "payload": text,
-                "target_type": target.type,
-                "target_members": target.members,
+                "target_type": target_type,
+                "target_members": members,
             }
         }
-        trace_id = moment.ids.new_trace()
-        self._tell(PERSONAL_CHAT, SENT, payload, account, account.session_id, trace_id, moment)
-        return Sending(outcome, message_id)
+        event = self._wrap(
+            payload, SENT, event_id, stamp, user_id, ids.new_trace(), account.session_id
+        )
+        self._emit_sent(event, milliseconds)
+        return outcome, message_id
 
-    def refuse(self, account: Account, outcome: SendOutcome, moment: Moment) -> None:
+    @cached_property
+    def _emit_sent(self) -> Emit:
+        return self._emitter.bound(PERSONAL_CHAT, SENT)
+
+    def _refuse(self, account: Account, outcome: SendOutcome, moment: Moment) -> None:
         """Tell of a message that the service did not send."""
         if outcome is not SendOutcome.RATE_LIMITED:
             self.refusals[outcome.value] += 1
@@ -185,7 +197,5 @@ class ChatActions:
     ) -> None:
         text, milliseconds = moment.stamp
         event_id = moment.ids.new_id()
-        event = self.envelopes.wrap(
-            payload, name, event_id, text, account.user_id, trace_id, session_id
-        )
-        self.emitter.bound(topic, name)(event, milliseconds)
+        event = self._wrap(payload, name, event_id, text, account.user_id, trace_id, session_id)
+        self._emitter.bound(topic, name)(event, milliseconds)

@@ -137,4 +137,4 @@ def _target(frame: Frame, step: Chat, sender: str) -> Target:
         target_id, target_type = cast.user(name), settings.target_type_user
     if settings.target_members == "others":
         members = tuple(member for member in members if member != sender)
-    return Target(target_id, target_type, [cast.user(member) for member in members])
+    return target_id, target_type, [cast.user(member) for member in members]

@@ -36,7 +36,8 @@ def crowd(frame: Frame, step: Crowd) -> Going:
     shift = frame.shift
     stamp = run.stamp
     randomness = frame.branch.fork(f"crowd {step.name}")
-    ids = run.style.ids_from(randomness)
+    moment = frame.moment()
+    moment.ids = run.style.ids_from(randomness)
     next_gap = sampler(step.arrivals, randomness)
     next_stay = sampler(step.stay, randomness)
     next_pause = sampler(step.pause, randomness) if step.pause else None
@@ -67,7 +68,8 @@ def crowd(frame: Frame, step: Crowd) -> Going:
         while due < limit and left > 0:
             left -= 1
             run.now_ns = due
-            moment = Moment(due, stamp(due - shift), ids)
+            moment.now_ns = due
+            moment.stamp = stamp(due - shift)
             if member is None:
                 arrived += 1
                 if arrived < step.users:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Final, Protocol
 
 from simulator.scenario.chat_service import Account
@@ -80,7 +82,7 @@ class Anyone:
         if chosen is member:
             chosen = present[others]
         other = chosen.user_id
-        return Target(other, self._type, [other] if self._others_only else [member.user_id, other])
+        return other, self._type, [other] if self._others_only else [member.user_id, other]
 
 
 class Popular:
@@ -92,27 +94,28 @@ class Popular:
 
     def __init__(self, settings: ServiceSettings, randomness: Randomness) -> None:
         self._levels: list[list[Member]] = [[] for _ in range(_TOP_LEVEL + 1)]
-        self._randomness = randomness
-        self._total = 0
+        self._ends: list[int] = []
+        self._bits = randomness.bits
+        self._random = randomness.random
         self._type = settings.target_type_user
         self._others_only = settings.target_members == "others"
 
     def join(self, member: Member) -> None:
         """Draw a popularity."""
-        draw = self._randomness.bits(_TOP_LEVEL)
+        draw = self._bits(_TOP_LEVEL)
         level = (~draw & (draw + 1)).bit_length() - 1
         group = self._levels[level]
         member.group = group
         member.place = len(group)
         group.append(member)
-        self._total += 1 << level
+        self._ends.clear()
 
     def leave(self, member: Member) -> None:
         """Let the last one of the same popularity take the member's place."""
         group = member.group
         if group is None:
             return
-        self._total -= 1 << self._level(group)
+        self._ends.clear()
         last = group.pop()
         if last is not member:
             group[member.place] = last
@@ -126,20 +129,18 @@ class Popular:
             if chosen is not member:
                 other = chosen.user_id
                 members = [other] if self._others_only else [member.user_id, other]
-                return Target(other, self._type, members)
+                return other, self._type, members
         return None
 
     def _draw(self) -> Member:
-        rest = int(self._randomness.random() * self._total)
-        for level, group in enumerate(self._levels):
-            weight = len(group) << level
-            if rest < weight:
-                return group[rest >> level]
-            rest -= weight
-        raise AssertionError("the popularities of those present add up to the total")
-
-    def _level(self, group: list[Member]) -> int:
-        return next(level for level, other in enumerate(self._levels) if other is group)
+        ends = self._ends
+        if not ends:
+            weights = (len(group) << level for level, group in enumerate(self._levels))
+            ends.extend(accumulate(weights))
+        point = int(self._random() * ends[-1])
+        level = bisect_right(ends, point)
+        before = ends[level - 1] if level else 0
+        return self._levels[level][(point - before) >> level]
 
 
 class Groups:
@@ -192,7 +193,7 @@ class Groups:
             members = [other.user_id for other in group]
         if self._party_id is not None:
             party_id = self._ids[(member.number - 1) // self._size]
-            return Target(party_id, self._type, members)
+            return party_id, self._type, members
         other = group[0] if group[1] is member else group[1]
         pair = [other.user_id] if self._others_only else [member.user_id, other.user_id]
-        return Target(other.user_id, self._type, pair)
+        return other.user_id, self._type, pair

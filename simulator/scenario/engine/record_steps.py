@@ -89,7 +89,7 @@ def _event(frame: Frame, step: Produce, message: MessageType) -> dict[str, Any]:
     text, _ = run.stamp(run.now_ns - frame.shift)
     ids = frame.branch.ids
     example = copy.deepcopy(dict(message.example))
-    event = run.chat.envelopes.wrap(
+    event = run.envelopes.wrap(
         example.pop("payload", {}),
         message.name,
         ids.new_id(),

@@ -21,7 +21,7 @@ from simulator.scenario.engine.frame import Branch, Frame, Scope, StoryNames
 from simulator.scenario.engine.steps import run_steps
 from simulator.scenario.engine.task import PARKED, Going, Task
 from simulator.scenario.engine.variables import bind_variables
-from simulator.scenario.envelope import EventStyle, stamper
+from simulator.scenario.envelope import Envelopes, EventStyle, stamper
 from simulator.scenario.expectations import ExpectationObserver, Verdict
 from simulator.scenario.randomness import Randomness
 from simulator.scenario.script import Duplicate, Expect, Expectation, Script, Step, Text
@@ -75,6 +75,7 @@ class Run:
         observers = [*self._checkpoints.values(), *([self._expected] if self._expected else [])]
         self.emitter = Emitter(publisher, observers=observers, keep=keep)
         self.service = ChatService(script.service)
+        self.envelopes = Envelopes(self.style)
         self.chat = ChatActions(self.service, self.style, self.emitter)
         self._sequence = 0
         self._heap: list[tuple[int, int, Task]] = []
