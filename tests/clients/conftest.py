@@ -1,0 +1,43 @@
+"""A simulator as a program of its own, and what a client of another language needs around it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from toolchains import Toolchain, read_ready_line
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def target() -> Iterator[str]:
+    """The address of a running simulator."""
+    program = shutil.which("simulator", path=sysconfig.get_path("scripts"))
+    assert program is not None, "the program `simulator` is not installed beside this Python"
+    command = [program, "serve", "--ready-json", "--grpc-port", "0", "--exit-with-stdin"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield read_ready_line(process.stdout)
+        finally:
+            process.stdin.close()
+            assert process.wait(10) == 0
+
+
+@pytest.fixture
+def toolchain(tmp_path: Path) -> Toolchain:
+    """Copies of `examples` and `proto` to build in, with this Python first on the path."""
+    for name in ("examples", "proto"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return Toolchain(tmp_path / "examples", os.environ | {"PATH": path})
