@@ -13,7 +13,7 @@ from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.log import Retention, TopicInfo
 from simulator.loop_thread import LoopThread
-from simulator.options import Conditions, PlayOptions, PublishOptions
+from simulator.options import EventConditions, PlayOptions, PublishOptions
 from simulator.publishing import EventValue, Published
 from simulator.scenario.live_chat import LiveChat, SendResult, Session
 from simulator.scenario.player import Outcome
@@ -140,13 +140,19 @@ class Simulator:
         sim = self._sim
         return self._running.call(lambda: sim.publish(topic, event, **options))
 
-    def events(self, topic: str | None = None, **conditions: Unpack[Conditions]) -> list[Event]:
+    def events(
+        self, topic: str | None = None, **conditions: Unpack[EventConditions]
+    ) -> list[Event]:
         """Return the retained events that meet the conditions; see `AsyncSimulator.events`."""
         sim = self._sim
         return self._running.call(lambda: sim.events(topic, **conditions))
 
     def wait_for(
-        self, topic: str | None = None, *, timeout: float = 5.0, **conditions: Unpack[Conditions]
+        self,
+        topic: str | None = None,
+        *,
+        timeout: float = 5.0,
+        **conditions: Unpack[EventConditions],
     ) -> Event:
         """Return the first event that meets the conditions; see `AsyncSimulator.wait_for`."""
         return self._running.run(self._sim.wait_for(topic, timeout=timeout, **conditions))
@@ -157,7 +163,7 @@ class Simulator:
         topic: str | None = None,
         *,
         timeout: float = 5.0,
-        **conditions: Unpack[Conditions],
+        **conditions: Unpack[EventConditions],
     ) -> list[Event]:
         """Return the first `count` events that meet the conditions."""
         sim = self._sim

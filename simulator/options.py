@@ -10,7 +10,7 @@ from simulator.log import Headers
 from simulator.testing.events import Event
 
 
-class Conditions(TypedDict, total=False):
+class EventConditions(TypedDict, total=False):
     """What an event must meet; conditions that are left out do not count.
 
     `name`: the event's name. `user`: the acting user, by the name that a story or a call to the

@@ -16,16 +16,17 @@ from simulator.errors import SimulatorError
 from simulator.instants import instant_ns
 from simulator.listeners.grpc import GrpcListener
 from simulator.log import Headers, Retention, TopicInfo, TopicLog
-from simulator.options import Conditions, PlayOptions, PublishOptions
+from simulator.options import EventConditions, PlayOptions, PublishOptions
 from simulator.publishing import EventValue, Published, Publisher
 from simulator.retention_timer import RetentionTimer
 from simulator.scenario.clock import RealClock, VirtualClock
 from simulator.scenario.live_chat import LiveChat
+from simulator.scenario.near_miss import Conditions
 from simulator.scenario.parser import load_script
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
 from simulator.snapshots import Snapshots
-from simulator.testing.criteria import Criteria
+from simulator.testing.criteria import Criteria, all_forms
 from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
 
@@ -185,16 +186,22 @@ class AsyncSimulator:
             validate=options.get("validate"),
         )
 
-    def events(self, topic: str | None = None, **conditions: Unpack[Conditions]) -> list[Event]:
+    def events(
+        self, topic: str | None = None, **conditions: Unpack[EventConditions]
+    ) -> list[Event]:
         """Return the retained events of one topic or of all, in append order.
 
-        Conditions: `Conditions`. An unknown topic or event name is an error, not an empty list.
+        An unknown topic or event name is an error, not an empty list.
         """
         self._retention.apply()
         return events_matching(self.log, self._criteria(topic, conditions))
 
     async def wait_for(
-        self, topic: str | None = None, *, timeout: float = 5.0, **conditions: Unpack[Conditions]
+        self,
+        topic: str | None = None,
+        *,
+        timeout: float = 5.0,
+        **conditions: Unpack[EventConditions],
     ) -> Event:
         """Return the first event that meets the conditions, a retained one or the next to come.
 
@@ -209,11 +216,12 @@ class AsyncSimulator:
         topic: str | None = None,
         *,
         timeout: float = 5.0,
-        **conditions: Unpack[Conditions],
+        **conditions: Unpack[EventConditions],
     ) -> list[Event]:
         """Return the first `count` events that meet the conditions; see `wait_for`."""
         criteria = self._criteria(topic, conditions)
-        return await wait_for_events(self.log, criteria, count, timeout, self.people())
+        names = {user_id: name for name, user_id in self.people().items()}
+        return await wait_for_events(self.log, criteria, count, timeout, names)
 
     def people(self) -> dict[str, str]:
         """Return the user ids that names stand for: those of the plays and of the chat service."""
@@ -287,20 +295,26 @@ class AsyncSimulator:
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _criteria(self, topic: str | None, conditions: Conditions) -> Criteria:
+    def _criteria(self, topic: str | None, conditions: EventConditions) -> Criteria:
         name, user = conditions.get("name"), conditions.get("user")
         if topic is not None:
             self.log.topic(topic)
         if name is not None:
             self._check_event_name(topic, name)
-        return Criteria(
-            name=name,
+        wanted = Conditions(
+            event=name,
             topic=topic,
             user=user,
-            user_id=None if user is None else self.people().get(user, user),
+            user_ids=frozenset() if user is None else all_forms(self._ids_of(user)),
             where=conditions.get("where") or {},
-            matching=conditions.get("matching"),
         )
+        return Criteria(wanted, conditions.get("matching"))
+
+    def _ids_of(self, user: str) -> set[str]:
+        """Every id that a name stands for: stories with other seeds gave it other ids."""
+        ids = {play.user_id(user) for play in self.player.plays.values()}
+        ids.add(self.chat.users.get(user))
+        return {user_id for user_id in ids if user_id is not None} or {user}
 
     def _check_event_name(self, topic: str | None, name: str) -> None:
         """A misspelt event name should fail here, not look like an event that never came."""

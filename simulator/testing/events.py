@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from simulator.log import Headers, Record
+from simulator.scenario.near_miss import value_at
 
 _MISSING = object()
 
@@ -117,17 +118,7 @@ class Event:
 
     def get(self, path: str, default: Any = None) -> Any:
         """The value at a dotted path, else `default`."""
-        value: Any = self.json
-        for part in path.split("."):
-            if isinstance(value, Mapping):
-                value = value.get(part, _MISSING)
-            elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-                value = value[int(part)]
-            else:
-                return default
-            if value is _MISSING:
-                return default
-        return value
+        return value_at(self.json, path, default)
 
     def __getitem__(self, path: str) -> Any:
         value = self.get(path, _MISSING)
