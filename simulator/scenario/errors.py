@@ -34,7 +34,7 @@ class IncludeError(ScenarioError):
     """An included file cannot be found or must not be read."""
 
 
-class StoryNotFoundError(ScenarioError):
+class StoryNotFound(ScenarioError):
     """Neither a story of the library nor a file has this name."""
 
 
@@ -110,3 +110,7 @@ class PlayError(ScenarioError):
 
 class PlayNotFound(ScenarioError):
     """No running or recent play has this id."""
+
+
+class PlayFailed(ScenarioError):
+    """A play ended in another way than it should; the message lists what was wrong."""

@@ -186,6 +186,8 @@ class NearMisses:
             if tally.total:
                 return f"{tally.total} {name} arrived, {_shares(tally, preposition)}"
         others = arrived or self._names
+        if name in others.counts or (wanted.event is None and others.total):
+            return f"no other {name} arrived"
         if others.total:
             return f"no {name} arrived, but {others.in_words()}"
         return "nothing arrived"

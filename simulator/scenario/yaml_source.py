@@ -46,7 +46,7 @@ _MAX_DIGITS = 64
 _TOO_DEEP = f"lists and mappings are nested more than {MAX_DEPTH} deep"
 
 
-class _YamlProblem(Exception):  # noqa: N818 - never leaves this module
+class _YamlProblem(Exception):
     """The text cannot be read on from here."""
 
     def __init__(self, line: int, column: int, message: str) -> None:

@@ -1,0 +1,122 @@
+"""Where the files that a script includes come from.
+
+A script that lies in the file system may include other files, by paths relative to its own. A
+script from a stranger, over gRPC say, has no business in the file system: it gets the library's
+files by name, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from simulator.catalog.suggestions import closest
+from simulator.scenario import library
+from simulator.scenario.errors import IncludeError
+from simulator.scenario.yaml_source import MAX_BYTES
+
+_LIBRARY_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.ya?ml)?", re.ASCII)
+_MAX_NEIGHBOURS = 1_000
+
+
+class Source(NamedTuple):
+    """The text of a file: what messages call it, and what is the same for the same file."""
+
+    file: str
+    identity: str
+    text: bytes
+
+
+class IncludeResolver(Protocol):
+    """Finds included files."""
+
+    def identify(self, file: str) -> str:
+        """The identity of a script that was read from `file`."""
+
+    def find(self, name: str, including: str) -> Source:
+        """The file that `including` calls `name`; raises IncludeError."""
+
+
+class LibraryIncludes:
+    """Files of the library only, by name."""
+
+    def identify(self, file: str) -> str:
+        """A script from elsewhere is none of the library's files."""
+        return f"<{file}>"
+
+    def find(self, name: str, including: str) -> Source:
+        """The library's file of this name, with its ending or without."""
+        if not _LIBRARY_NAME.fullmatch(name):
+            raise IncludeError(f"'{name}' is not the name of a library file; paths are not allowed")
+        path = library.file(name)
+        if path is None:
+            known = [path.name for path in library.files()]
+            raise IncludeError(f"the library has no file '{name}'{_meant(name, known)}")
+        return Source(path.name, path.stem, read_script_file(path))
+
+
+class FileIncludes:
+    """Files by path, relative to the including one; bare names may also be the library's."""
+
+    def identify(self, file: str) -> str:
+        """The real path, whatever links lead there."""
+        return os.path.normcase(os.path.realpath(file))
+
+    def find(self, name: str, including: str) -> Source:
+        """The file beside `including`, else the library's."""
+        folder = Path(including).parent
+        path = folder / name
+        if not os.path.isfile(path):
+            found = library.file(name) if _LIBRARY_NAME.fullmatch(name) else None
+            if found is None:
+                raise IncludeError(self._missing(name, path))
+            path = found
+        return Source(os.path.normpath(path), self.identify(str(path)), read_script_file(path))
+
+    def _missing(self, name: str, path: Path) -> str:
+        if os.path.isdir(path):
+            return f"'{name}' is a folder, not a file"
+        names = neighbours(path.parent)
+        meant = closest(path.name, names)
+        if meant is not None:
+            meant = os.path.join(os.path.dirname(name), meant)
+        else:
+            meant = closest(name, [each.name for each in library.files()])
+        hint = f" (did you mean '{meant}'?)" if meant else f"; it would be {path}"
+        return f"there is no file '{name}'{hint}"
+
+
+def read_script_file(path: Path) -> bytes:
+    """The bytes of a script file; raises IncludeError for what cannot be read or is too long."""
+    try:
+        if not os.path.isfile(path):  # which is False for names that no file can have
+            raise IncludeError(f"there is no file {path}")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise IncludeError(f"cannot read {path}: {error.strerror or error}") from None
+    if len(text) > MAX_BYTES:
+        raise IncludeError(f"{path} is longer than {MAX_BYTES // 1024} KiB")
+    return text
+
+
+def neighbours(folder: Path) -> list[str]:
+    """Names of script files in a folder, none where it cannot be read: for suggestions."""
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry, _ in zip(entries, range(_MAX_NEIGHBOURS), strict=False):
+                if entry.name.endswith((".yaml", ".yml")):
+                    names.append(entry.name)
+    except OSError:
+        return []
+    return names
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    stems = {Path(each).stem for each in known}
+    meant = closest(Path(name).stem, stems)
+    return f" (did you mean '{meant}'?)" if meant else ""

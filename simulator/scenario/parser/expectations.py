@@ -1,0 +1,154 @@
+"""Expectations: what must hold of the events of a run."""
+
+from __future__ import annotations
+
+from simulator.scenario.parser.context import Context
+from simulator.scenario.parser.kinds import Integer, Kind, Literal, Schema
+from simulator.scenario.parser.people import UserRef
+from simulator.scenario.parser.produce import PATHS, TopicRef
+from simulator.scenario.parser.records import Field, ListOf, OneOf, Record, Short, Values
+from simulator.scenario.parser.tagged import Tagged, Variant
+from simulator.scenario.script import Expectation, Match, Position, Text
+from simulator.scenario.yaml_nodes import MapNode, Node
+
+
+class _TopicName(Kind[str]):
+    """A topic, by name."""
+
+    _topic = TopicRef()
+
+    def _read(self, node: Node, context: Context) -> str:
+        topic: Text = self._topic.read(node, context)
+        if not isinstance(topic, str):
+            raise context.expected("the name of a topic", node)
+        return topic
+
+    def _schema(self) -> Schema:
+        return self._topic.schema()
+
+
+_CONDITIONS = {
+    "event": Field(Literal(), "The event's name."),
+    "topic": Field(_TopicName(), "The topic it is in."),
+    "user": Field(UserRef(ids=True), "Who acted (the envelope's userId): a user, or an id."),
+    "where": Field(PATHS, "Values of fields by path."),
+}
+
+
+class MatchKind(Kind[Match]):
+    """Which events: conditions that must all hold, or just an event's name."""
+
+    def __init__(self, what: str) -> None:
+        """`what` is how messages call it."""
+        self._record = Record(what, _CONDITIONS, short=Short(Literal(), "event"))
+
+    def _read(self, node: Node, context: Context) -> Match:
+        match = _match(self._record.read(node, context))
+        _check_later(match, node, context)
+        return match
+
+    def _schema(self) -> Schema:
+        return self._record.schema()
+
+
+class _CountKind(Kind[tuple[Match, int, int | None]]):
+    """Which events, and how many of them: at least and at most."""
+
+    _number = Integer(0, 1_000_000_000)
+    _record = Record(
+        "count",
+        {
+            **_CONDITIONS,
+            "is": Field(_number, "Exactly so many."),
+            "at_least": Field(_number, "So many or more."),
+            "at_most": Field(_number, "So many or fewer."),
+        },
+        one_of=(OneOf(("is", "at_least"), required=False), OneOf(("is", "at_most"), False)),
+    )
+
+    def _read(self, node: Node, context: Context) -> tuple[Match, int, int | None]:
+        values = self._record.read(node, context)
+        match = _match(values)
+        _check_later(match, node, context)
+        if "is" in values:
+            return match, values["is"], values["is"]
+        if "at_least" not in values and "at_most" not in values:
+            raise context.reject(node, "count lacks 'is', 'at_least' or 'at_most'")
+        at_least, at_most = values.get("at_least", 0), values.get("at_most")
+        if at_most is not None and at_least > at_most:
+            raise context.reject(node, f"at least {at_least} and at most {at_most} cannot be")
+        return match, at_least, at_most
+
+    def _schema(self) -> Schema:
+        counts: list[Schema] = [{"required": [key]} for key in ("is", "at_least", "at_most")]
+        schema = self._record.schema()
+        return {**schema, "allOf": [*schema["allOf"], {"anyOf": counts}]}
+
+
+def _match(values: Values) -> Match:
+    return Match(
+        values.get("event"), values.get("topic"), values.get("user"), values.get("where", {})
+    )
+
+
+def _check_later(match: Match, node: Node, context: Context) -> None:
+    """Check names when the script has been read: it may make up events and fields of its own."""
+    vocabulary = context.state.vocabulary
+
+    def check() -> None:
+        wrong = match.event and vocabulary.wrong_event(match.event, match.topic)
+        if wrong:
+            place = node.get("event") if isinstance(node, MapNode) else None
+            context.reject(place or node, wrong)
+            return
+        where = node.get("where") if isinstance(node, MapNode) else None
+        keys = {key.text: key for key, _ in where.entries} if isinstance(where, MapNode) else {}
+        for path in match.fields:
+            wrong = vocabulary.wrong_path(path, match.event, match.topic)
+            if wrong:
+                context.reject(keys.get(path) or node, wrong)
+
+    context.state.afterwards.append(check)
+
+
+def _count(at: Position, counted: tuple[Match, int, int | None], _: Context) -> Expectation:
+    match, at_least, at_most = counted
+    return Expectation(at, "count", (match,), at_least, at_most)
+
+
+def _all(at: Position, values: Values, context: Context) -> Expectation:
+    if values["have"] == Match():
+        raise context.state.report(at, "the 'have' of all has no conditions; say what must hold")
+    return Expectation(at, "all", (values["of"], values["have"]))
+
+
+EXPECTATION: Tagged[Expectation] = Tagged(
+    "expectation",
+    "count: {event: userConnected, is: 1}",
+    {
+        "count": Variant("So many events match.", _CountKind(), _count),
+        "none": Variant(
+            "No event matches.",
+            MatchKind("none"),
+            lambda at, match, _: Expectation(at, "count", (match,), 0, 0),
+        ),
+        "order": Variant(
+            "Events that match occur in this order; others may lie in between.",
+            ListOf(MatchKind("an event of order"), "a list of events"),
+            lambda at, matches, _: Expectation(at, "order", matches),
+        ),
+        "all": Variant(
+            "Every event that matches 'of' also matches 'have'.",
+            Record(
+                "all",
+                {
+                    "of": Field(MatchKind("of"), "Which events.", required=True),
+                    "have": Field(MatchKind("have"), "What holds of each.", required=True),
+                },
+            ),
+            _all,
+        ),
+    },
+)
+
+EXPECTATIONS = ListOf(EXPECTATION, "a list of expectations")
