@@ -1,0 +1,107 @@
+"""Errors as the user meets them: one line on stderr and an exit status, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterable
+from typing import Final
+
+import click
+
+from simulator.cli.terminal import colour_setting, safe
+from simulator.errors import SimulatorError
+
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+
+class CommandFailed(SimulatorError):
+    """A command did its work, and the answer is no; the text says why."""
+
+
+class SilentFailure(SimulatorError):
+    """As `CommandFailed`, where everything has been said already."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the text for a name that does not exist, with the nearest one that does."""
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    return f"no such {kind} {safe(name)!r}; {hint}"
+
+
+def report(error: BaseException) -> int:
+    """Tell the user what went wrong and return the exit status."""
+    if _debugging():
+        traceback.print_exception(error)
+    match error:
+        case KeyboardInterrupt() | click.Abort():
+            return INTERRUPTED
+        case SilentFailure():
+            return FAILED
+        case click.UsageError():
+            where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+            _say(error.format_message().rstrip(".") + where)
+            return USAGE
+        case click.ClickException():
+            _say(error.format_message())
+            return error.exit_code
+        case SimulatorError():
+            _say(str(error))
+            return FAILED
+        case OSError() if error.strerror:
+            name = f"{error.filename}: " if error.filename else ""
+            _say(f"{name}{error.strerror}")
+            return FAILED
+    _say(_unexpected(error))
+    return FAILED
+
+
+def keep_tracebacks_away() -> None:
+    """Make threads and libraries that report errors of their own do it in one line, too."""
+    threading.excepthook = _report_thread
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        if _debugging():
+            return super().format(record)
+        text = safe(record.getMessage().partition("\n")[0])
+        error = record.exc_info[1] if record.exc_info else None
+        return f"Error: {text}" if error is None else f"Error: {_unexpected(error)}"
+
+
+def _report_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+        report(args.exc_value)
+
+
+def _unexpected(error: BaseException) -> str:
+    what = f"{type(error).__name__}: {error}".partition("\n")[0]
+    return f"unexpected {what} (a bug; SIMULATOR_DEBUG=1 shows where)"
+
+
+def _say(text: str) -> None:
+    """Write an error; a text of several lines, such as a list of violations, keeps them."""
+    head, *rest = (safe(line) for line in text.split("\n"))
+    lines = [click.style("Error: ", fg="red", bold=True) + head, *rest]
+    # Where stderr is gone as well, the exit status has to do.
+    try:
+        click.echo("\n".join(lines), err=True, color=colour_setting())
+    except OSError:
+        sys.stderr = None
+
+
+def _debugging() -> bool:
+    return os.environ.get("SIMULATOR_DEBUG", "0") not in ("", "0")

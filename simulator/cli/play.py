@@ -1,0 +1,255 @@
+"""`simulator play`: play a story and check what it expects."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from simulator.cli import failures, options
+from simulator.cli.summary import Summary
+from simulator.cli.terminal import Progress
+
+if TYPE_CHECKING:
+    from simulator.scenario.player import Outcome
+    from simulator.simulator import AsyncSimulator
+    from simulator.v1.scenarios_pb2 import PlayProgress, PlayRequest
+
+_LOOK_EVERY_S: Final = 0.1
+_WRITE_AT_ONCE: Final = 1000
+
+
+class Wishes(NamedTuple):
+    """What the command line says about a play."""
+
+    story: str
+    seed: int | None
+    start: str | None
+    speed: float | None
+    variables: dict[str, Any]
+    validate: bool
+
+
+class PlayCommand(click.Command):
+    """Lets `--server` stand alone: what follows it is an address only if it looks like one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Fill in the address where it is left out."""
+        filled = []
+        for argument, following in zip(args, [*args[1:], ""], strict=False):
+            bare = argument == "--server" and not options.looks_like_address(following)
+            filled.append(f"--server={options.default_server()}" if bare else argument)
+        return super().parse_args(ctx, filled)
+
+
+@click.command(cls=PlayCommand, short_help="Play a story and check what it expects.")
+@click.argument("story")
+@options.seed_option
+@click.option(
+    "--start",
+    type=options.Instant(),
+    help="When the story begins, such as 2026-01-31T18:00:00Z; instead of the script's.",
+)
+@click.option(
+    "--speed",
+    type=options.Speed(),
+    metavar="N|max",
+    help="Seconds of the story per real second; by default max, and on a running simulator "
+    "whatever it was started with.",
+)
+@click.option(
+    "--var",
+    "variables",
+    type=options.Assignment(),
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set a variable of the script; the value is JSON where it can be read as such, else text.",
+)
+@click.option(
+    "--server",
+    type=options.Server(),
+    metavar="[HOST:PORT]",
+    help=f"Play on a running simulator, {options.DEFAULT_SERVER} unless an address follows or "
+    f"{options.SERVER_VARIABLE} is set. Otherwise the story plays in this process.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Write each event as a line of JSON, as tail does; on a server, the progress.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Write nothing but problems.")
+@options.validate_option
+@click.pass_context
+def play(
+    ctx: click.Context,
+    story: str,
+    seed: int | None,
+    start: str | None,
+    speed: float | None,
+    variables: Sequence[tuple[str, Any]],
+    server: str | None,
+    as_json: bool,
+    quiet: bool,
+    validate: bool,
+) -> None:
+    """Play STORY, a story of the library by name or a script by path.
+
+    The exit status is 1, with an explanation, if a step cannot be done or an expectation does not
+    hold, and for a script with mistakes (a line `file:line:column: message` each).
+    """
+    wishes = Wishes(story, seed, start, speed, dict(variables), validate)
+    begin = time.monotonic()
+    with Progress(quiet=quiet or as_json) as progress:
+        if server is None:
+            import asyncio
+
+            summary = asyncio.run(_play_here(wishes, progress, as_json=as_json))
+        elif not validate:
+            raise click.UsageError(
+                "--no-validate is a setting of the server: simulator serve --no-validate", ctx
+            )
+        else:
+            summary = _play_there(server, wishes, progress, as_json=as_json)
+    if not quiet:
+        # With --json, standard output belongs to the program that reads it.
+        click.echo(summary._replace(real_s=time.monotonic() - begin).text(), err=as_json)
+    summary.explain()
+    if not summary.passed:
+        raise failures.CommandFailed(f"{summary.name}: {summary.verdict}")
+
+
+# --- in this process -----------------------------------------------------------------------
+
+
+async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Summary:
+    import asyncio
+
+    from simulator.simulator import AsyncSimulator, Settings
+
+    async with AsyncSimulator(Settings(validate=wishes.validate, grpc_port=None)) as sim:
+        play = sim.start_play(
+            wishes.story,
+            seed=wishes.seed,
+            start=wishes.start,
+            speed=wishes.speed,
+            variables=wishes.variables,
+        )
+        write = _record_writer(sim) if as_json else None
+        ended = asyncio.ensure_future(play.wait())
+        while not ended.done():
+            await asyncio.wait({ended}, timeout=_LOOK_EVERY_S)
+            progress.update(lambda: _how_far(play.name, play.events, play.story_time_ns))
+            if write is not None:
+                write()
+        return summary_of(ended.result())
+
+
+def _record_writer(sim: AsyncSimulator) -> Callable[[], None]:
+    """Return a function that writes the records that have come since its last call."""
+    from simulator.cli.records import json_line
+
+    cursor = sim.log.cursor({(topic.name, 0): 0 for topic in sim.topics()})
+
+    def write() -> None:
+        while records := cursor.poll(_WRITE_AT_ONCE):
+            sys.stdout.write("".join(f"{json_line(record)}\n" for record in records))
+            sys.stdout.flush()
+
+    return write
+
+
+def summary_of(outcome: Outcome) -> Summary:
+    """Sum up a play of this process."""
+    return Summary(
+        name=outcome.name,
+        state=outcome.state.value,
+        events=outcome.events,
+        problems=outcome.problems,
+        story_s=(outcome.end_ns - outcome.start_ns) / 1e9,
+    )
+
+
+# --- on a running simulator ----------------------------------------------------------------
+
+
+def _play_there(server: str, wishes: Wishes, progress: Progress, *, as_json: bool) -> Summary:
+    from simulator.cli.client import Client
+
+    last: PlayProgress | None = None
+    begin_ns = 0
+    with Client(server) as client:
+        for now in client.play(_request(wishes)):
+            time_ns = now.story_time.ToNanoseconds()
+            begin_ns = begin_ns or time_ns
+            last = now
+            if as_json:
+                click.echo(_progress_line(now))
+            progress.update(lambda: _how_far(now.name, now.events, time_ns))  # noqa: B023
+    if last is None:
+        raise failures.CommandFailed(f"{server} did not say how the story went")
+    return Summary(
+        name=last.name,
+        state=_state(last),
+        events=last.events,
+        problems=[text.replace("<request>", wishes.story) for text in last.problems],
+        story_s=(last.story_time.ToNanoseconds() - begin_ns) / 1e9,
+    )
+
+
+def _request(wishes: Wishes) -> PlayRequest:
+    from google.protobuf.json_format import ParseDict
+    from google.protobuf.struct_pb2 import Value
+
+    from simulator.catalog import Catalog
+    from simulator.instants import instant_ns
+    from simulator.scenario.parser import load_script
+    from simulator.v1.scenarios_pb2 import PlayRequest
+
+    request = PlayRequest(seed=wishes.seed, speed=wishes.speed)
+    if _is_path(wishes.story):
+        # The server may run elsewhere and not find the file; mistakes are found here, all of them.
+        load_script(wishes.story, catalog=Catalog.builtin())
+        request.yaml = Path(wishes.story).read_text("utf-8")
+    else:
+        request.name = wishes.story
+    if wishes.start is not None:
+        request.start.FromNanoseconds(instant_ns(wishes.start))
+    for name, value in wishes.variables.items():
+        request.variables[name].CopyFrom(ParseDict(value, Value()))
+    return request
+
+
+def _is_path(story: str) -> bool:
+    return "/" in story or os.sep in story or story.endswith((".yaml", ".yml"))
+
+
+def _state(progress: PlayProgress) -> str:
+    from simulator.v1.scenarios_pb2 import PlayState
+
+    return PlayState.Name(progress.state).removeprefix("PLAY_STATE_").lower()
+
+
+def _progress_line(progress: PlayProgress) -> str:
+    return json.dumps(
+        {
+            "play": progress.play_id,
+            "name": progress.name,
+            "state": _state(progress),
+            "events": dict(sorted(progress.events.items())),
+            "story_time": progress.story_time.ToJsonString(),
+            "problems": list(progress.problems),
+        }
+    )
+
+
+def _how_far(name: str, events: Mapping[str, int], time_ns: int) -> str:
+    now = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
+    return f"{name}: {sum(events.values()):,} events, story time {now:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,186 @@
+"""`simulator produce`: put records into a topic of a running simulator."""
+
+from __future__ import annotations
+
+import re
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli import failures, options
+from simulator.cli.summary import safe_lines
+from simulator.cli.terminal import Progress
+
+if TYPE_CHECKING:
+    from simulator.cli.client import Client
+    from simulator.v1.broker_pb2 import PublishRecord, PublishRequest
+
+
+@click.command(short_help="Put events into a running simulator.")
+@click.argument("topic")
+@click.argument("event", required=False)
+@click.option(
+    "--set",
+    "changes",
+    type=options.Assignment(),
+    multiple=True,
+    help="Change a field of the event, as in payload.userDisconnected.code=4000; the value is JSON "
+    "where it can be read as such, else text.",
+)
+@click.option("--remove", "removals", multiple=True, metavar="PATH", help="Leave a field out.")
+@click.option(
+    "--user",
+    metavar="USER",
+    help="The acting user, by id; a name stands for the id that a story with seed 0 gives it.",
+)
+@click.option("--json", "text", metavar="JSON", help="Produce this instead of a named event.")
+@click.option(
+    "--file",
+    type=click.File("rb"),
+    help="Produce the lines of a file, a record each; - is standard input.",
+)
+@click.option("--key", help="Instead of the id of the event.")
+@click.option("--header", "headers", type=options.Pair(), multiple=True, help="Add a header.")
+@click.option(
+    "--partition", type=click.IntRange(0), metavar="N", help="Instead of what the key decides."
+)
+@options.validate_option
+@options.server_option
+@click.pass_context
+def produce(
+    ctx: click.Context,
+    topic: str,
+    event: str | None,
+    changes: Sequence[tuple[str, Any]],
+    removals: Sequence[str],
+    user: str | None,
+    text: str | None,
+    file: IO[bytes] | None,
+    key: str | None,
+    headers: Sequence[tuple[str, str]],
+    partition: int | None,
+    validate: bool,
+    server: str,
+) -> None:
+    """Put records into a topic of a running simulator, and say where they are.
+
+    EVENT is one of the catalogue: its example with a fresh envelope, which the options change.
+    Without it, --json or --file gives the value.
+
+    \b
+      simulator produce chat userConnected --user alice
+      simulator produce chat userDisconnected --set payload.userDisconnected.code=4000
+      simulator produce notes --json '{"any": "thing"}'
+    """
+    if sum(source is not None for source in (event, text, file)) != 1:
+        raise click.UsageError("name an EVENT, or give --json or --file, one of them", ctx)
+    if event is None and (changes or removals or user):
+        raise click.UsageError("--set, --remove and --user change a named EVENT", ctx)
+    from simulator.cli.client import Client
+    from simulator.v1.broker_pb2 import PublishRecord, PublishRequest
+    from simulator.v1.record_pb2 import Header
+
+    pattern = PublishRecord(
+        topic=topic,
+        partition=partition,
+        key=None if key is None else key.encode(),
+        headers=[Header(name=name, value=value.encode()) for name, value in headers],
+    )
+    with Client(server) as client:
+        if file is not None:
+            _stream(client, file, pattern, validate=validate)
+            return
+        if event is not None:
+            text = _example(topic, event, changes, removals, user, validate=validate)
+        pattern.json = text or ""
+        answer = client.publish(PublishRequest(records=[pattern], no_validate=not validate))
+    _warn([re.sub(r"^records\[0\]: ", "", warning) for warning in answer.warnings])
+    for place in answer.offsets:
+        click.echo(f"{place.topic}[{place.partition}]@{place.offset}")
+
+
+def _example(
+    topic: str,
+    name: str,
+    changes: Sequence[tuple[str, Any]],
+    removals: Sequence[str],
+    user: str | None,
+    *,
+    validate: bool,
+) -> str:
+    """Build an event of the catalogue, as the script step `produce` does."""
+    import copy
+    import json
+    import time
+    import uuid
+
+    from simulator.catalog import Catalog
+    from simulator.scenario.engine.paths import remove_path, set_path
+    from simulator.scenario.envelope import FIELDS, Envelopes, EventStyle, stamper
+    from simulator.scenario.identity import derived_id, is_uuid
+
+    catalog = Catalog.builtin()
+    known = topic in catalog.channels
+    # What is not validated may also go where it does not belong.
+    message = catalog.message(topic, name) if known and validate else catalog.find(name)
+    example = copy.deepcopy(dict(message.example))
+    user_id = user if user is None or is_uuid(user) else derived_id(0, "user", user)
+    stamp, _ = stamper("milliseconds")(time.time_ns())
+    event = Envelopes(EventStyle()).wrap(
+        example.pop("payload", {}),
+        message.name,
+        str(uuid.uuid4()),
+        stamp,
+        user_id,
+        uuid.uuid4().hex,
+        None if user_id is None else str(uuid.uuid4()),
+    )
+    event |= {field: value for field, value in example.items() if field not in FIELDS}
+    for path, value in changes:
+        set_path(event, path, value)
+    for path in removals:
+        remove_path(event, path)
+    return json.dumps(event, ensure_ascii=False)
+
+
+def _stream(client: Client, file: IO[bytes], pattern: PublishRecord, *, validate: bool) -> None:
+    """Send each line as a request of its own, so that an error can name the line."""
+    from simulator.cli.client import ServerError
+
+    lines = array("Q")
+
+    def requests() -> Iterator[PublishRequest]:
+        from simulator.v1.broker_pb2 import PublishRequest
+
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                request = PublishRequest(records=[pattern], no_validate=not validate)
+                request.records[0].raw = line.rstrip(b"\r\n")
+                lines.append(number)
+                progress.update(lambda: f"{len(lines):,} records sent")
+                yield request
+
+    with Progress() as progress:
+        try:
+            answer = client.publish_stream(requests())
+        except ServerError as error:
+            raise failures.CommandFailed(_at_line(str(error), file.name, lines)) from None
+    _warn([_at_line(warning, file.name, lines) for warning in answer.warnings])
+    click.echo(f"{answer.accepted:,} record{'' if answer.accepted == 1 else 's'} produced")
+
+
+def _at_line(text: str, file: str, lines: Sequence[int]) -> str:
+    """Say the line of a file instead of the number of a request."""
+    match = re.match(r"requests\[(\d+)\][.:] ?(?:records\[0\](?:\.\w+)?: )?", text)
+    if match is None or int(match[1]) >= len(lines):
+        return text
+    return f"{file}:{lines[int(match[1])]}: {text[match.end() :]}"
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        click.echo(f"{click.style('Warning: ', fg='yellow')}{safe_lines(warning)}", err=True)
+    sys.stderr.flush()

@@ -1,0 +1,82 @@
+"""How a story went, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import click
+
+from simulator.cli.terminal import safe
+
+
+class Summary(NamedTuple):
+    """A play that has ended: how, with which events, how long in the story and in reality."""
+
+    name: str
+    state: str
+    events: Mapping[str, int]
+    problems: Sequence[str]
+    story_s: float | None
+    real_s: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step could be done and every expectation holds."""
+        return self.state == "passed"
+
+    @property
+    def verdict(self) -> str:
+        """Say how it ended."""
+        expected = len(self.problems)
+        return {
+            "passed": "every expectation holds",
+            "failed": "an expectation does not hold"
+            if expected == 1
+            else f"{expected} expectations do not hold",
+            "error": "a step cannot be done",
+            "stopped": "it was stopped",
+        }.get(self.state, self.state)
+
+    def head(self) -> str:
+        """Return one line."""
+        colour = "green" if self.passed else "red"
+        total = sum(self.events.values())
+        parts = [f"{total:,} event{'' if total == 1 else 's'}"]
+        if self.story_s is not None:
+            parts.append(f"{readable_seconds(self.story_s)} of story")
+        if self.real_s is not None:
+            parts.append(f"played in {readable_seconds(self.real_s)}")
+        state = click.style(self.state, fg=colour, bold=True)
+        return f"{click.style(safe(self.name), bold=True)} {state}: {', '.join(parts)}"
+
+    def table(self) -> list[str]:
+        """Return a line for each kind of event."""
+        return [f"  {count:>9,}  {safe(name)}" for name, count in self.events.items()]
+
+    def text(self) -> str:
+        """Return the head and the table."""
+        return "\n".join([self.head(), *self.table()])
+
+    def explain(self) -> None:
+        """Say on stderr what went wrong, a line each."""
+        for problem in self.problems:
+            click.echo(safe_lines(problem), err=True)
+
+
+def safe_lines(text: str) -> str:
+    """Make a text of several lines harmless to a terminal."""
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def readable_seconds(seconds: float) -> str:
+    """Return a duration as a person would say it: `10.6 s`, `1 h 02 min`."""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"

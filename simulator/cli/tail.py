@@ -1,0 +1,257 @@
+"""`simulator tail`: follow topics of a running simulator."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from simulator.cli import options, terminal
+
+if TYPE_CHECKING:
+    from simulator.cli.client import Client, Subscription
+    from simulator.cli.records import RecordLines
+    from simulator.v1 import broker_pb2, record_pb2
+
+
+class From(click.ParamType):  # type: ignore[type-arg]
+    """Where reading starts."""
+
+    name = "earliest|latest|TIME|OFFSET|-N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int:
+        """Return `earliest`, `latest`, a time, or an offset, which is negative from the end."""
+        text = str(value).strip()
+        if text in ("earliest", "latest"):
+            return text
+        try:
+            return int(text)
+        except ValueError:
+            return options.Instant().convert(text, param, ctx)
+
+
+class View(NamedTuple):
+    """How records are shown."""
+
+    as_json: bool
+    typed: bool
+
+
+@click.command(short_help="Follow topics of a running simulator.")
+@click.argument("topics", nargs=-1, metavar="[TOPIC]...")
+@options.server_option
+@click.option(
+    "--from",
+    "start",
+    type=From(),
+    metavar="START",
+    default="earliest",
+    show_default=True,
+    help="The first record to show: earliest, latest, the first at or after a time such as "
+    "2026-01-31T18:00:00Z, an offset (with one TOPIC), or -N for the last N of each partition.",
+)
+@click.option("--name", "names", multiple=True, metavar="EVENT", help="Only events of this name.")
+@click.option(
+    "--user",
+    "users",
+    multiple=True,
+    metavar="USER",
+    help="Only events of this acting user, by id; a name stands for the id that a story with seed "
+    "0 gives it.",
+)
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="Only events of this namespace.",
+)
+@click.option(
+    "--where",
+    type=options.Assignment(),
+    multiple=True,
+    help="Only events with this value, as in payload.userDisconnected.code=4000.",
+)
+@click.option("--max", "maximum", type=click.IntRange(1), metavar="N", help="End after N records.")
+@click.option("--end", is_flag=True, help="End at what is the end of the topics now.")
+@click.option("--group", metavar="NAME", help="Go on behind what this group has been shown.")
+@click.option("--typed", is_flag=True, help="Ask for the typed protobuf event, too.")
+@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON for each record.")
+@click.pass_context
+def tail(
+    ctx: click.Context,
+    topics: tuple[str, ...],
+    server: str,
+    start: str | int,
+    names: Sequence[str],
+    users: Sequence[str],
+    namespaces: Sequence[str],
+    where: Sequence[tuple[str, Any]],
+    maximum: int | None,
+    end: bool,
+    group: str | None,
+    typed: bool,
+    as_json: bool,
+) -> None:
+    """Follow topics of a running simulator (all that exist, unless some are named).
+
+    Several values of one option are alternatives; different options must all fit, and so must
+    every --where. Ctrl-C ends it, with status 0.
+    """
+    if isinstance(start, int) and start >= 0 and len(topics) != 1:
+        raise click.UsageError("an offset counts in one topic: name it", ctx)
+    from simulator.cli.client import Client
+    from simulator.v1 import broker_pb2, record_pb2
+
+    with Client(server) as client:
+        described = client.topics(*topics)
+        if not described:
+            raise click.ClickException(f"the simulator at {server} has no topics")
+        request = broker_pb2.SubscribeRequest(
+            topics=[topic.topic for topic in described],
+            filter=record_pb2.Filter(
+                names=names,
+                user_ids=[_user_id(user) for user in users],
+                namespaces=namespaces,
+                fields=[_field(path, value) for path, value in where],
+            ),
+            max_records=maximum or 0,
+            stop_at_end=end,
+            group=group or "",
+            typed=typed,
+        )
+        getattr(request, "from").CopyFrom(_position(start, described))
+        if terminal.is_terminal(sys.stdout) and not as_json and not end:
+            listed = ", ".join(request.topics)
+            click.secho(f"following {listed} at {server}; Ctrl-C ends it", dim=True, err=True)
+        try:
+            _follow(client, request, described, View(as_json, typed))
+        except KeyboardInterrupt:
+            return  # the usual way to end it
+
+
+def _follow(
+    client: Client,
+    request: broker_pb2.SubscribeRequest,
+    topics: Iterable[broker_pb2.TopicDescription],
+    view: View,
+) -> None:
+    from simulator.cli.records import RecordLines
+    from simulator.cli.words import People
+
+    subscription = client.subscribe(request)
+    terminal.when_reader_leaves(subscription.cancel)
+    lines = RecordLines(
+        People(),
+        on_terminal=terminal.is_terminal(sys.stdout),
+        several_partitions=[topic.topic for topic in topics if len(topic.partitions) > 1],
+    )
+    _show(client, request.group, subscription, lines, view)
+
+
+def _show(
+    client: Client, group: str, subscription: Subscription, lines: RecordLines, view: View
+) -> None:
+    for response in subscription:
+        _tell(response)
+        if not response.records:
+            continue
+        if view.as_json:
+            sys.stdout.write("".join(f"{_json(record, view)}\n" for record in response.records))
+            sys.stdout.flush()
+        else:
+            click.echo("\n".join(_words(record, lines, view) for record in response.records))
+        if group:
+            client.acknowledge(group, _last(response.records))
+
+
+def _json(record: record_pb2.Record, view: View) -> str:
+    from simulator.cli.client import record_of
+    from simulator.cli.records import json_line
+    from simulator.cli.typed import as_json
+
+    typed = as_json(record.event) if view.typed and record.HasField("event") else None
+    return json_line(record_of(record), typed)
+
+
+def _words(record: record_pb2.Record, lines: RecordLines, view: View) -> str:
+    from simulator.cli.client import record_of
+
+    note = record.event.TypeName() if view.typed and record.HasField("event") else ""
+    return lines.render(record_of(record), note)
+
+
+def _tell(response: broker_pb2.SubscribeResponse) -> None:
+    """Say what is missing from the records, beside them."""
+    if response.rewound:
+        click.secho("the log was reset or restored; what comes next is new", dim=True, err=True)
+    for gap in response.gaps:
+        click.secho(
+            f"{gap.topic}[{gap.partition}]: offsets {gap.first_offset} to {gap.last_offset} were "
+            "deleted before they could be read",
+            fg="yellow",
+            err=True,
+        )
+
+
+def _last(records: Iterable[record_pb2.Record]) -> list[record_pb2.TopicPartitionOffset]:
+    from simulator.v1.record_pb2 import TopicPartitionOffset
+
+    last = {(record.topic, record.partition): record.offset for record in records}
+    return [
+        TopicPartitionOffset(topic=topic, partition=partition, offset=offset)
+        for (topic, partition), offset in last.items()
+    ]
+
+
+def _position(
+    start: str | int, topics: Iterable[broker_pb2.TopicDescription]
+) -> record_pb2.StartPosition:
+    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from simulator.scenario.durations import parse_instant
+    from simulator.v1.record_pb2 import StartPosition, TopicPartitionOffset
+
+    if start == "earliest":
+        return StartPosition(earliest=Empty())
+    if start == "latest":
+        return StartPosition(latest=Empty())
+    if isinstance(start, str):
+        timestamp = Timestamp()
+        timestamp.FromNanoseconds(parse_instant(start))
+        return StartPosition(timestamp=timestamp)
+    return StartPosition(
+        offsets=StartPosition.Offsets(
+            offsets=[
+                TopicPartitionOffset(
+                    topic=topic.topic,
+                    partition=partition.partition,
+                    offset=start
+                    if start >= 0
+                    else max(partition.start_offset, partition.end_offset + start),
+                )
+                for topic in topics
+                for partition in topic.partitions
+            ]
+        )
+    )
+
+
+def _field(path: str, value: Any) -> record_pb2.FieldEquals:
+    from google.protobuf.json_format import ParseDict
+    from google.protobuf.struct_pb2 import Value
+
+    from simulator.v1.record_pb2 import FieldEquals
+
+    return FieldEquals(path=path, value=ParseDict(value, Value()))
+
+
+def _user_id(user: str) -> str:
+    from simulator.scenario.identity import derived_id, is_uuid
+
+    return user if is_uuid(user) else derived_id(0, "user", user)

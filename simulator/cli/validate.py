@@ -1,0 +1,89 @@
+"""`simulator validate`: check scripts without playing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simulator.cli import failures
+from simulator.cli.summary import safe_lines
+
+if TYPE_CHECKING:
+    from simulator.scenario.script import Script
+
+
+@click.command(short_help="Check scripts without playing them.")
+@click.argument(
+    "files", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[FILE]..."
+)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of scripts, for editors.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing about files that are fine.")
+@click.pass_context
+def validate(ctx: click.Context, files: tuple[Path, ...], schema: bool, quiet: bool) -> None:
+    """Check scripts, and the *.yaml files of directories.
+
+    Each mistake is a line `file:line:column: message`; the exit status is 1 if there is any.
+
+    \b
+    For completion and checks while typing, save the schema:
+      simulator validate --schema > script.schema.json
+    VS Code (with the YAML extension) and others that run yaml-language-server
+    read it from the first line of a script:
+      # yaml-language-server: $schema=script.schema.json
+    JetBrains: Settings, Languages & Frameworks, Schemas and DTDs,
+    JSON Schema Mappings: add the file and a pattern such as scenarios/*.yaml.
+    """
+    if schema:
+        click.echo(_schema(), nl=False)
+        return
+    if not files:
+        raise click.UsageError("name the files to check", ctx)
+    found = [script for given in files for script in _scripts(given)]
+    if not found:
+        raise click.ClickException("there is no *.yaml file in " + ", ".join(map(str, files)))
+    bad = sum(not _check(script, quiet=quiet) for script in found)
+    if bad:
+        raise failures.CommandFailed(
+            f"{bad} of {len(found)} scripts cannot be played"
+            if len(found) > 1
+            else f"{found[0]} cannot be played"
+        )
+
+
+def _scripts(given: Path) -> list[Path]:
+    """The scripts that a name on the command line stands for."""
+    if not given.is_dir():
+        return [given]
+    return sorted(path for ending in ("*.yaml", "*.yml") for path in given.rglob(ending))
+
+
+def _check(path: Path, *, quiet: bool) -> bool:
+    from simulator.catalog import Catalog
+    from simulator.scenario.errors import ScriptError
+    from simulator.scenario.parser import load_script
+
+    try:
+        script = load_script(path, catalog=Catalog.builtin())
+    except ScriptError as error:
+        click.echo(safe_lines(str(error)))
+        return False
+    if not quiet:
+        click.echo(f"{path}: {click.style('ok', fg='green')}, {_outline(script)}")
+    return True
+
+
+def _outline(script: Script) -> str:
+    parts = [
+        (len(script.steps), "step"),
+        (len(script.users), "user"),
+        (len(script.expectations), "expectation"),
+    ]
+    return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in parts)
+
+
+def _schema() -> str:
+    from importlib.resources import files
+
+    return (files("simulator.scenario") / "script.schema.json").read_text("utf-8")
