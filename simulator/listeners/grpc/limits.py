@@ -17,6 +17,9 @@ KEEPALIVE_TIMEOUT_MS = 300_000
 dead client is noticed at once, by its closed socket; this is for connections that vanish without a
 word. The patience is for clients that stand still in a debugger."""
 
+WRITE_BUFFER_BYTES = 1024 * 1024
+"""What a stream hands to the socket ahead of it: the next response is made while one is sent."""
+
 RESPONSE_RECORDS = 512
 RESPONSE_BYTES = 1024 * 1024
 """A response of Subscribe: as large as it pays, and far below the 4 MiB that clients accept by
@@ -45,6 +48,3 @@ to three times as long in percent encoding, and the details as base64."""
 
 MAX_PARTY_MEMBERS = 1000
 """Users that a message to a party lists."""
-
-MAX_SCRIPT_CHARACTERS = 1_000_000
-"""A script sent as text."""

@@ -21,6 +21,7 @@ from simulator.listeners.grpc.limits import (
     MAX_METADATA_BYTES,
     MAX_RECEIVE_BYTES,
     MAX_STREAMS_PER_CONNECTION,
+    WRITE_BUFFER_BYTES,
 )
 from simulator.listeners.grpc.reflection import reflection_handlers
 from simulator.listeners.grpc.scenarios import ScenariosServicer
@@ -44,6 +45,7 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA_BYTES),
     ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
+    ("grpc.http2.write_buffer_size", WRITE_BUFFER_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     # Clients may ping as often as they like: this is a tool for tests, not a public server.

@@ -11,11 +11,10 @@ from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.listeners.grpc.errors import FieldError
 from simulator.listeners.grpc.filters import from_value
-from simulator.listeners.grpc.limits import MAX_SCRIPT_CHARACTERS
 from simulator.listeners.grpc.requests import Checks
 from simulator.listeners.grpc.starts import timestamp_is_valid
 from simulator.scenario import library
-from simulator.scenario.parser import LibraryResolver, load_script, parse_script
+from simulator.scenario.parser import load_script, parse_script
 from simulator.scenario.player import Play, Player, PlayState
 from simulator.scenario.script import Script
 from simulator.v1 import scenarios_pb2
@@ -97,11 +96,6 @@ class ScenariosServicer:
         checks = Checks()
         checks.require(kind, "script", "is missing; give `name` or `yaml`")
         checks.require(
-            len(request.yaml) <= MAX_SCRIPT_CHARACTERS,
-            "yaml",
-            f"has {len(request.yaml):,} characters, at most {MAX_SCRIPT_CHARACTERS:,}",
-        )
-        checks.require(
             timestamp_is_valid(request.start), "start", "lies outside the years 1 to 9999"
         )
         checks.not_negative(request.speed, "speed")
@@ -124,9 +118,7 @@ class ScenariosServicer:
     def _script(self, request: scenarios_pb2.PlayRequest) -> Script:
         """Read the script; a client reaches the library by name, and no other file."""
         if request.WhichOneof("script") == "yaml":
-            return parse_script(
-                request.yaml, file="<request>", resolver=LibraryResolver(), catalog=self._catalog
-            )
+            return parse_script(request.yaml, file="<request>", catalog=self._catalog)
         return load_script(library.find(request.name).path, catalog=self._catalog)
 
 

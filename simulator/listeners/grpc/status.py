@@ -24,7 +24,7 @@ CODES: tuple[tuple[type[SimulatorError], grpc.StatusCode], ...] = (
     (log.TopicExists, grpc.StatusCode.ALREADY_EXISTS),
     (log.OffsetOutOfRange, grpc.StatusCode.OUT_OF_RANGE),
     (log.LogFull, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (scenario.StoryNotFoundError, grpc.StatusCode.NOT_FOUND),
+    (scenario.StoryNotFound, grpc.StatusCode.NOT_FOUND),
     (scenario.PlayNotFound, grpc.StatusCode.NOT_FOUND),
     (scenario.MessageTooLong, grpc.StatusCode.INVALID_ARGUMENT),
     (scenario.ChatError, grpc.StatusCode.FAILED_PRECONDITION),
