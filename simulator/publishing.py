@@ -176,16 +176,16 @@ def _decode(topic: str, event: EventValue, *, must_parse: bool) -> tuple[Any, by
     """The event as Python values and as the bytes that will be stored; bytes stay as they are."""
     if event is None:
         return None, None
-    if isinstance(event, Mapping):
+    if not isinstance(event, str | bytes):
         try:
-            return event, orjson.dumps(dict(event))
-        except (TypeError, orjson.JSONEncodeError) as error:
+            return event, orjson.dumps(dict(event) if isinstance(event, Mapping) else event)
+        except orjson.JSONEncodeError as error:
             raise _not_json(topic, event, str(error)) from None
-    value = event.encode() if isinstance(event, str) else bytes(event)
     try:
+        value = event.encode() if isinstance(event, str) else event
         return orjson.loads(value), value
-    except orjson.JSONDecodeError as error:
-        if must_parse:
+    except ValueError as error:
+        if must_parse or isinstance(error, UnicodeEncodeError):
             raise _not_json(topic, event, str(error)) from None
         return None, value
 

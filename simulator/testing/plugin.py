@@ -48,13 +48,18 @@ def simulator(
     request: pytest.FixtureRequest, simulator_settings: dict[str, Any]
 ) -> Iterator[Simulator]:
     """A simulator that is ready and empty, for this test alone."""
+    from simulator.errors import SimulatorError
     from simulator.facade import Simulator
 
     with Simulator(**simulator_settings) as sim:
-        request.node.stash[_SIMULATOR] = sim
         # iter_markers gives the nearest first; stories are read from top to bottom.
         for marker in reversed(list(request.node.iter_markers("scenario"))):
-            sim.play(*marker.args, **marker.kwargs)
+            try:
+                sim.play(*marker.args, **marker.kwargs)
+            except SimulatorError:
+                request.node.add_report_section("setup", "simulator", _last_events(sim))
+                raise
+        request.node.stash[_SIMULATOR] = sim
         yield sim
 
 

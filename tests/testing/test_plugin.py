@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+OPTIONS = ("-p", "no:randomly", "-p", "no:asyncio")
+
 PASSING = """
 import pytest
 
@@ -42,13 +44,13 @@ class TestSettings:
 
 def test_fixture_and_marker(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PASSING)
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "-W", "error")
+    result = pytester.runpytest_subprocess(*OPTIONS, "-W", "error")
     result.assert_outcomes(passed=7)
 
 
 def test_workers_are_isolated_under_xdist(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PASSING)
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "-n", "2")
+    result = pytester.runpytest_subprocess(*OPTIONS, "-n", "2")
     result.assert_outcomes(passed=7)
 
 
@@ -68,7 +70,7 @@ def test_a_failure_shows_the_last_events(pytester: pytest.Pytester) -> None:
             assert False
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess(*OPTIONS)
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(
         ["*- simulator -*", "*alice <userChatRateLimited chat*", "*- simulator -*", "no events"]
@@ -86,6 +88,26 @@ def test_a_story_that_does_not_exist_fails_the_test_with_a_hint(pytester: pytest
             pass
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    result = pytester.runpytest_subprocess(*OPTIONS)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*did you mean 'rate_limited'?*"])
+
+
+def test_a_story_that_fails_shows_what_it_came_to(pytester: pytest.Pytester) -> None:
+    pytester.makefile(
+        ".yaml",
+        story="users: [alice]\nsteps:\n  - connect: alice\n  - connect: alice\n"
+        "expect:\n  - none: {event: userConnected}\n",
+    )
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.scenario("story.yaml")
+        def test_never_runs():
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess(*OPTIONS)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*story.yaml:6:*", "*- simulator -*", "*alice <userConnected *"])
