@@ -66,7 +66,7 @@ def encode_records(
     `typed` adds the event field, where it gives one. The loop is written out, since a full log is
     read at the speed of this function: half a microsecond for a record.
     """
-    more, last, high_bits = _MORE, _LAST, _high_bits
+    join, more, last, high_bits = b"".join, _MORE, _LAST, _high_bits
     pieces = []
     for place, offset, timestamp, position, key, value, extra in zip(
         _places(columns, rows),
@@ -87,20 +87,27 @@ def encode_records(
             value_head = _JSON[n]
         else:
             value_head = (b"\x3a" if _is_utf8(value) else b"\x42") + varint(n)
-        body = b"%b\x18%b\x20%b%b%b%b%b\x58%b%b" % (
-            place,
-            more[offset & 0x3FFF] + high_bits(offset >> 14) if offset > 0x3FFF else last[offset],
-            more[timestamp & 0x3FFF] + high_bits(timestamp >> 14)
-            if timestamp > 0x3FFF
-            else varint(timestamp),
-            key_head,
-            key or b"",
-            value_head,
-            value or b"",
-            more[position & 0x3FFF] + high_bits(position >> 14)
-            if position > 0x3FFF
-            else last[position],
-            extra,
+        body = join(
+            (
+                place,
+                b"\x18",
+                more[offset & 0x3FFF] + high_bits(offset >> 14)
+                if offset > 0x3FFF
+                else last[offset],
+                b"\x20",
+                more[timestamp & 0x3FFF] + high_bits(timestamp >> 14)
+                if timestamp > 0x3FFF
+                else varint(timestamp),
+                key_head,
+                key or b"",
+                value_head,
+                value or b"",
+                b"\x58",
+                more[position & 0x3FFF] + high_bits(position >> 14)
+                if position > 0x3FFF
+                else last[position],
+                extra,
+            )
         )
         n = len(body)
         pieces.append((_RECORD[n] if n < _SMALL else b"\x0a" + varint(n)) + body)

@@ -31,10 +31,11 @@ BLOCK_BYTES = BLOCK * 8 + 200
 
 
 class _Block(Generic[T]):
-    __slots__ = ("bytes", "items")
+    __slots__ = ("bytes", "items", "known")
 
     def __init__(self) -> None:
         self.items: list[T | None] = [None] * BLOCK
+        self.known = 0
         self.bytes = BLOCK_BYTES
 
 
@@ -88,20 +89,50 @@ class RecordCache(Generic[T]):
         else:
             self._blocks.move_to_end(number)
         first = positions[0] & (BLOCK - 1)
-        if positions[-1] - positions[0] == len(positions) - 1:
-            known = block.items[first : first + len(positions)]
+        last = positions[-1] & (BLOCK - 1)
+        dense = last - first == len(positions) - 1
+        if dense:
+            values = block.items[first : last + 1]
         else:
-            known = [block.items[position & (BLOCK - 1)] for position in positions]
-        missing = [index for index, value in enumerate(known) if value is None]
-        if missing:
-            fresh = self._compute(columns, [rows[index] for index in missing])
-            added = 0
-            for index, value in zip(missing, fresh, strict=True):
-                known[index] = value
-                size = self._size(value)
-                if size <= MAX_ITEM_BYTES:
-                    block.items[positions[index] & (BLOCK - 1)] = value
-                    added += size
-            block.bytes += added
-            self.bytes_held += added
-        return known  # type: ignore[return-value]  # nothing is missing any more
+            values = [block.items[position & (BLOCK - 1)] for position in positions]
+        if block.known < BLOCK:
+            if block.known == 0 and dense:
+                return self._fill(block, first, self._compute(columns, rows))
+            self._complete(block, values, columns, rows, positions)
+        return values  # type: ignore[return-value]  # nothing is missing any more
+
+    def _fill(self, block: _Block[T], first: int, fresh: list[T]) -> list[T]:
+        """Keep the first values of a block, which lie side by side: the way of a lone reader."""
+        sizes = list(map(self._size, fresh))
+        if max(sizes) <= MAX_ITEM_BYTES:
+            block.items[first : first + len(fresh)] = fresh
+            self._account(block, len(fresh), sum(sizes))
+        return fresh
+
+    def _complete(
+        self,
+        block: _Block[T],
+        values: list[T | None],
+        columns: RecordColumns,
+        rows: Sequence[int],
+        positions: Sequence[int],
+    ) -> None:
+        """Compute what is missing among some values of a block, and keep what is not too large."""
+        missing = [index for index, value in enumerate(values) if value is None]
+        if not missing:
+            return
+        fresh = self._compute(columns, [rows[index] for index in missing])
+        kept = added = 0
+        for index, value in zip(missing, fresh, strict=True):
+            values[index] = value
+            size = self._size(value)
+            if size <= MAX_ITEM_BYTES:
+                block.items[positions[index] & (BLOCK - 1)] = value
+                kept += 1
+                added += size
+        self._account(block, kept, added)
+
+    def _account(self, block: _Block[T], kept: int, added: int) -> None:
+        block.known += kept
+        block.bytes += added
+        self.bytes_held += added
