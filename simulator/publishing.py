@@ -12,12 +12,15 @@ from typing import Any
 
 import orjson
 
-from simulator.catalog import Catalog, Channel, InvalidEvent, MessageType, NearMiss, Violation
+from simulator.catalog import Catalog, InvalidEvent, MessageType, NearMiss, Violation
 from simulator.instants import NotAnInstant, instant_ns
 from simulator.log import Headers, RecordPlace, TopicLog
 
 EventValue = Mapping[str, Any] | bytes | str | None
 """An event as a mapping, as JSON text or bytes, or a null value (a tombstone)."""
+
+BoundPublish = Callable[[dict[str, Any], str, int], RecordPlace]
+"""Appends an event, under a key, with a timestamp in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,8 @@ class Publisher:
         decoded, value = _decode(topic, event, must_parse=check)
         warnings: tuple[NearMiss, ...] = ()
         if check and value is not None:
-            message = self.catalog.check(topic, decoded)  # type: ignore[arg-type]
-            warnings = tuple(message.near_misses(decoded))  # type: ignore[arg-type]
+            message = self.catalog.check(topic, decoded)
+            warnings = tuple(message.near_misses(decoded))
         envelope = decoded if isinstance(decoded, Mapping) else {}
         return PreparedRecord(
             topic=topic,
@@ -132,9 +135,32 @@ class Publisher:
         )
         return Published(place, record.warnings)
 
-    def channel(self, topic: str) -> ChannelPublisher:
-        """Bind a topic of the catalogue once, for a caller that publishes many events to it."""
-        return ChannelPublisher(self, self.catalog.channels[topic])
+    def bound(self, message: MessageType) -> BoundPublish:
+        """Return the quick way in for events of one type that the simulator builds itself.
+
+        The function takes a whole event, its key and its record's timestamp (milliseconds). It
+        validates, encodes and appends like `publish`, and raises the same errors.
+        """
+        # A crowd calls this for every event: what does not change is looked up once.
+        topic = message.channel
+        append = self.log.append
+        encode = orjson.dumps
+        is_valid = message.validator.is_valid
+        check = self.validate
+        unchecked = not check
+
+        def publish(event: dict[str, Any], key: str, timestamp_ms: int) -> RecordPlace:
+            if check and not is_valid(event):
+                raise InvalidEvent(topic, message.violations(event))
+            try:
+                value = encode(event)
+            except orjson.JSONEncodeError as error:
+                raise _not_json(topic, event, str(error)) from None
+            return append(
+                topic, value, key=key.encode(), timestamp=timestamp_ms, unchecked=unchecked
+            )
+
+        return publish
 
     def _timestamp(self, given: int | None, envelope: Mapping[str, Any]) -> int:
         if given is not None:
@@ -146,30 +172,6 @@ class Publisher:
             except NotAnInstant:
                 pass  # an unchecked event may carry anything here
         return self._now_ms()
-
-
-class ChannelPublisher:
-    """The quick way in for events that the simulator builds itself, as whole envelopes."""
-
-    def __init__(self, publisher: Publisher, channel: Channel) -> None:
-        """Bind what does not change from one event to the next."""
-        self._topic = channel.name
-        self._append = publisher.log.append
-        self._validate = publisher.validate
-
-    def emit(
-        self, message: MessageType, event: dict[str, Any], key: str, timestamp_ms: int
-    ) -> RecordPlace:
-        """Validate, encode and append one event; raises as `Publisher.publish` does."""
-        if self._validate and not message.is_valid(event):
-            raise InvalidEvent(self._topic, message.violations(event))
-        return self._append(
-            self._topic,
-            orjson.dumps(event),
-            key=key.encode(),
-            timestamp=timestamp_ms,
-            unchecked=not self._validate,
-        )
 
 
 def _decode(topic: str, event: EventValue, *, must_parse: bool) -> tuple[Any, bytes | None]:

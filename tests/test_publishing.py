@@ -132,13 +132,14 @@ def test_a_null_value_is_a_tombstone(publisher: Publisher, log: TopicLog) -> Non
     assert (only(log, "chat").value, only(log, "chat").key) == (None, b"e1")
 
 
-def test_the_bound_channel_validates_too(publisher: Publisher, log: TopicLog) -> None:
-    channel = publisher.channel("chat")
-    message = publisher.catalog.message("chat", "userConnected")
-    channel.emit(message, dict(CONNECTED), "e1", 77)
+def test_the_bound_way_validates_too(publisher: Publisher, log: TopicLog) -> None:
+    publish = publisher.bound(publisher.catalog.message("chat", "userConnected"))
+    publish(dict(CONNECTED), "e1", 77)
     record = only(log, "chat")
     assert orjson.loads(record.value) == CONNECTED
     assert (record.key, record.timestamp, record.unchecked) == (b"e1", 77, False)
     with pytest.raises(InvalidEvent, match="version"):
-        channel.emit(message, {**CONNECTED, "version": "1"}, "e1", 78)
+        publish({**CONNECTED, "version": "1"}, "e1", 78)
+    with pytest.raises(InvalidEvent, match="JSON"):
+        publish({**CONNECTED, "clientId": "\ud800"}, "e1", 79)
     assert log.records_held == 1

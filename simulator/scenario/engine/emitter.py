@@ -57,16 +57,15 @@ class Emitter:
         known = self._bound.get((topic, name))
         if known is not None:
             return known
-        message = self.publisher.catalog.message(topic, name)
-        publish = self.publisher.channel(topic).emit
+        publish = self.publisher.bound(self.publisher.catalog.message(topic, name))
         counts = self.counts
 
         def emit(event: dict[str, Any], timestamp_ms: int) -> None:
-            publish(message, event, event["id"], timestamp_ms)
+            publish(event, event["id"], timestamp_ms)
             counts[name] += 1
 
         def emit_watched(event: dict[str, Any], timestamp_ms: int) -> None:
-            place = publish(message, event, event["id"], timestamp_ms)
+            place = publish(event, event["id"], timestamp_ms)
             counts[name] += 1
             self._watch(topic, name, event, timestamp_ms, place)
 
