@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from simulator.scenario.parser.context import Binding, Context, suggestion
+from simulator.scenario.parser.declarations import RESERVED
 from simulator.scenario.parser.kinds import Kind, Literal, NameKind, Schema
 from simulator.scenario.parser.records import Field, MapOf, Record, Short, Values
 from simulator.scenario.script import Position
@@ -49,7 +50,7 @@ USE = Record(
     {
         "block": Field(_BlockRef(), "A block's name.", required=True),
         "with": Field(
-            MapOf(_Unread(), "a mapping {name: value}", NameKind(reserved=("now", "seed"))),
+            MapOf(_Unread(), "a mapping {name: value}", NameKind(reserved=RESERVED)),
             "What ${name} stands for in the block's steps.",
         ),
     },

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple, TypeVar, cast
 
 from simulator.catalog.suggestions import closest
 from simulator.scenario.errors import Problem, TemplateError
@@ -13,6 +15,8 @@ from simulator.scenario.script import Party, Position, User, Value
 from simulator.scenario.templates import Name, Template, compile_template, join_parts
 from simulator.scenario.yaml_nodes import Node, Plain, ScalarNode, describe, shorten
 from simulator.scenario.yaml_source import MAX_DEPTH
+
+T = TypeVar("T")
 
 MAX_EXPANDED = 100_000
 """The most values, and characters of texts, that `use` may write into a script."""
@@ -88,7 +92,7 @@ class Context:
 
     state: State
     names: Mapping[str, tuple[object, ...] | None] = field(default_factory=dict)
-    bindings: Mapping[str, Binding] = field(default_factory=dict)
+    bindings: Mapping[str, Binding | None] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()
     used_at: Position | None = None
     loose: bool = False
@@ -106,8 +110,10 @@ class Context:
 
     def with_names(self, names: Mapping[str, tuple[object, ...] | None]) -> Context:
         """A context with more names in scope; they hide bound ones."""
-        visible = {name: bound for name, bound in self.bindings.items() if name not in names}
-        return replace(self, names={**self.names, **names}, bindings=visible)
+        bindings = self.bindings
+        if any(bindings.get(name) for name in names):
+            bindings = _layered(dict.fromkeys(names), bindings)
+        return replace(self, names=_layered(names, self.names), bindings=bindings)
 
     def resolve(self, node: Node) -> tuple[Node, Context]:
         """The node that a bound `${name}` stands for, with its own context; else the node itself.
@@ -212,34 +218,31 @@ class Context:
         name = part.name
         state = self.state
         owner, dot, _ = name.partition(".")
-        known = owner in self.names
-        if dot:
-            known = known or owner in state.users or owner in state.parties
-        if known or self.loose:
+        is_actor = owner in state.users or owner in state.parties
+        if owner in self.names or (dot and is_actor) or self.loose:
             return
-        everything = [
-            *self.names,
-            *self.bindings,
-            *(f"{n}.id" for n in state.users | state.parties),
-        ]
-        message = f"unknown name '{name}'{suggestion(name, everything)}"
-        if not dot and (name in state.users or name in state.parties):
+        ids = (f"{actor}.id" for actor in chain(state.users, state.parties))
+        known = suggestion(name, chain(self.names, self.bindings, ids), listed=self.used_at is None)
+        message = f"unknown name '{name}'{known}"
+        if is_actor:
             message = f"unknown name '{name}' (for its id write '{name}.id')"
-        if self.used_at is not None:
-            message += (
-                f" in block '{self.blocks[-1]}'; where it is used, in line {self.used_at.line}"
-                f" of {self.used_at.file}, `with` does not give it"
-            )
+        elif self.used_at is not None:
+            place = f"line {self.used_at.line} of {self.used_at.file}"
+            message += f"; block '{self.blocks[-1]}' is used without it in {place}"
         raise state.report(node.at_offset(part.offset), message)
+
+
+def _layered(inner: Mapping[str, T], outer: Mapping[str, T]) -> Mapping[str, T]:
+    """Both mappings, the inner one first, without a copy: scopes can be large, and many."""
+    return ChainMap(cast("dict[str, T]", inner), cast("dict[str, T]", outer))
 
 
 def suggestion(word: str, known: Iterable[str], *, listed: bool = True) -> str:
     """The end of an error text about an unknown word: what was meant, or else what there is."""
-    known = sorted(set(known))
-    worth_it = len(word) <= _MAX_WORD and len(known) <= _MAX_KNOWN
-    meant = closest(word, known) if worth_it else None
+    words = sorted(set(islice(known, _MAX_KNOWN)))
+    meant = closest(word, words) if len(word) <= _MAX_WORD else None
     if meant is not None:
         return f" (did you mean '{meant}'?)"
-    if listed and 0 < len(known) <= _MAX_LISTED:
-        return f" (there is {', '.join(known)})"
+    if listed and 0 < len(words) <= _MAX_LISTED:
+        return f" (there is {', '.join(words)})"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.scenario.parser.context import Context
+from simulator.scenario.parser.declarations import templates_in
 from simulator.scenario.parser.kinds import Integer, Kind, Literal, Schema
 from simulator.scenario.parser.people import UserRef
 from simulator.scenario.parser.produce import PATHS, TopicRef
@@ -43,9 +44,7 @@ class MatchKind(Kind[Match]):
         self._record = Record(what, _CONDITIONS, short=Short(Literal(), "event"))
 
     def _read(self, node: Node, context: Context) -> Match:
-        match = _match(self._record.read(node, context))
-        _check_later(match, node, context)
-        return match
+        return _match(self._record.read(node, context), node, context)
 
     def _schema(self) -> Schema:
         return self._record.schema()
@@ -68,8 +67,7 @@ class _CountKind(Kind[tuple[Match, int, int | None]]):
 
     def _read(self, node: Node, context: Context) -> tuple[Match, int, int | None]:
         values = self._record.read(node, context)
-        match = _match(values)
-        _check_later(match, node, context)
+        match = _match(values, node, context)
         if "is" in values:
             return match, values["is"], values["is"]
         if "at_least" not in values and "at_most" not in values:
@@ -85,10 +83,29 @@ class _CountKind(Kind[tuple[Match, int, int | None]]):
         return {**schema, "allOf": [*schema["allOf"], {"anyOf": counts}]}
 
 
-def _match(values: Values) -> Match:
-    return Match(
+def _match(values: Values, node: Node, context: Context) -> Match:
+    """The conditions among a record's values."""
+    match = Match(
         values.get("event"), values.get("topic"), values.get("user"), values.get("where", {})
     )
+    _check_names(match, node, context)
+    _check_later(match, node, context)
+    return match
+
+
+def _check_names(match: Match, node: Node, context: Context) -> None:
+    """An expectation watches the whole run, so it can use only what stays the same all along."""
+    state = context.state
+    lasting = {*state.variables, *state.users, *state.parties, "seed"}
+    for value in (match.user, *match.fields.values()):
+        for template in templates_in(value):
+            for name in template.names:
+                if name.name.partition(".")[0] not in lasting and not context.loose:
+                    raise context.reject(
+                        node,
+                        f"'{name.name}' changes during the story; an expectation can use variables,"
+                        " ids of users and parties, and seed",
+                    )
 
 
 def _check_later(match: Match, node: Node, context: Context) -> None:

@@ -35,10 +35,9 @@ class Uuid(Kind[str]):
     """A uuid, with dashes or without."""
 
     def _read(self, node: Node, context: Context) -> str:
-        text = Literal().read(node, context)
-        if not is_uuid(text):
-            raise context.expected("a uuid", node)
-        return text
+        if isinstance(node, ScalarNode) and isinstance(node.value, str) and is_uuid(node.value):
+            return node.value
+        raise context.expected("a uuid", node)
 
     def _schema(self) -> Schema:
         return {"type": "string", "pattern": _UUID_PATTERN}
@@ -141,10 +140,23 @@ class WhoKind(Kind[Who]):
             return Who(parties=(party,))
         if isinstance(node, ScalarNode) and node.value == EVERYONE:
             return Who(everyone=True)
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            raise context.expected("a user, a list of users, {party: NAME} or everyone", node)
         return Who(users=(self._user.read(node, context),))
 
     def _schema(self) -> Schema:
         return {"$ref": "#/definitions/who"}
+
+
+_NAME_OR_PARTY: list[Schema] = [{"type": "string"}, _PARTY_WHO.schema()]
+
+WHO_DEFINITION: Schema = {
+    "description": "A user, a list of users, {party: NAME}, or everyone (all who are connected).",
+    "anyOf": [
+        *_NAME_OR_PARTY,
+        {"type": "array", "items": {"anyOf": _NAME_OR_PARTY}, "minItems": 1},
+    ],
+}
 
 
 class _OneOfMany(WhoKind):

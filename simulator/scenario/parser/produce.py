@@ -8,7 +8,7 @@ from simulator.scenario.parser.kinds import BOOLEAN, JSON, TEXT, Integer, KeyKin
 from simulator.scenario.parser.people import UserRef
 from simulator.scenario.parser.records import Field, ListOf, MapOf, OneOf, Record, Values
 from simulator.scenario.script import Position, Text
-from simulator.scenario.yaml_nodes import Node, ScalarNode
+from simulator.scenario.yaml_nodes import MapNode, Node, ScalarNode
 
 
 class TopicRef(Kind[Text]):
@@ -47,7 +47,7 @@ _PATH = "a path such as payload.userDisconnected.code"
 PATHS = MapOf(JSON, "a mapping {path: value}", PathKind())
 
 
-PRODUCE = Record(
+_RECORD = Record(
     "produce",
     {
         "event": Field(TEXT, "An event of the catalogue; its example with a fresh envelope."),
@@ -65,41 +65,50 @@ PRODUCE = Record(
 )
 
 
-def produce(at: Position, values: Values, context: Context) -> script.Produce:
-    """The step; raises Rejected where its keys do not go together."""
-    event, topic = values.get("event"), values.get("topic")
-    validate = values.get("validate", True)
-    vocabulary = context.state.vocabulary
-    if event is None:
-        if topic is None:
-            raise context.state.report(at, "produce with 'raw' lacks 'topic'")
-        for key in ("set", "remove", "user"):
-            if key in values:
-                raise context.state.report(at, f"produce takes '{key}' only with 'event'")
-        vocabulary.allow_anything()
-    if isinstance(event, str):
-        wanted = topic if isinstance(topic, str) else None
-        wrong = vocabulary.wrong_produced_event(event, wanted, validate)
-        if wrong:
-            raise context.state.report(at, wrong)
-    changes = values.get("set", {})
-    for path, value in changes.items():
-        vocabulary.allow_path(path)
-        if path == "name":
-            if isinstance(value, str):
+class ProduceKind(Kind[Values]):
+    """What to publish."""
+
+    def _read(self, node: Node, context: Context) -> Values:
+        values = _RECORD.read(node, context)
+        assert isinstance(node, MapNode)
+        vocabulary = context.state.vocabulary
+        event, topic = values.get("event"), values.get("topic")
+        if event is None:
+            if topic is None:
+                raise context.reject(node, "produce with 'raw' lacks 'topic'")
+            for key, _ in node.entries:
+                if key.text in ("set", "remove", "user"):
+                    raise context.reject(key, f"produce takes '{key.text}' only with 'event'")
+            vocabulary.allow_anything()
+        elif isinstance(event, str):
+            wanted = topic if isinstance(topic, str) else None
+            wrong = vocabulary.wrong_produced_event(event, wanted, values.get("validate", True))
+            if wrong:
+                raise context.reject(node.get("event") or node, wrong)
+        for path, value in values.get("set", {}).items():
+            vocabulary.allow_path(path)
+            if path == "name" and isinstance(value, str):
                 vocabulary.allow_name(value)
-            else:
+            elif path == "name":
                 vocabulary.allow_anything()
+        return values
+
+    def _schema(self) -> Schema:
+        return _RECORD.schema()
+
+
+def produce(at: Position, values: Values, context: Context) -> script.Produce:
+    """The step."""
     return script.Produce(
         at,
-        event,
-        topic,
+        values.get("event"),
+        values.get("topic"),
         values.get("user"),
-        changes,
+        values.get("set", {}),
         values.get("remove", ()),
         values.get("raw"),
         values.get("key"),
         tuple(values.get("headers", {}).items()),
         values.get("partition"),
-        validate,
+        values.get("validate", True),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from simulator.catalog.suggestions import closest
 from simulator.scenario.parser.context import Context, Rejected, suggestion
 from simulator.scenario.parser.kinds import (
     PARAMETER,
@@ -100,19 +101,21 @@ class Record(Kind[Values]):
                 hint = suggestion(key.text, self.fields)
                 context.reject(key, f"unknown key '{key.text}' in {self.what}{hint}")
                 failed = True
+                # A key that is misspelt is not missing as well.
+                there.add(closest(key.text, self.fields) or key.text)
         for key_name, field in self.fields.items():
             if field.required and key_name not in there:
                 context.reject(node, f"{self.what} lacks '{key_name}'")
                 failed = True
         for group in self._one_of:
-            found = [key for key in group.keys if key in there]
+            found = [key.text for key, _ in node.entries if key.text in group.keys]
             listed = " or ".join(f"'{key}'" for key in group.keys)
             if len(found) > 1:
+                both = " and ".join(f"'{key}'" for key in group.keys if key in found)
                 extra = next(key for key, _ in node.entries if key.text == found[1])
-                both = " and ".join(f"'{key}'" for key in found)
                 context.reject(extra, f"{self.what} takes only one of {both}")
                 failed = True
-            elif group.required and not found:
+            elif group.required and not there.intersection(group.keys):
                 context.reject(node, f"{self.what} lacks {listed}")
                 failed = True
         return failed

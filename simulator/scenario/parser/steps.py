@@ -8,6 +8,7 @@ from simulator.scenario import script
 from simulator.scenario.parser.blocks import USE, expand
 from simulator.scenario.parser.context import Context, Rejected
 from simulator.scenario.parser.crowd import CROWD, crowd
+from simulator.scenario.parser.declarations import RESERVED
 from simulator.scenario.parser.expectations import EXPECTATIONS
 from simulator.scenario.parser.kinds import (
     BOOLEAN,
@@ -25,7 +26,7 @@ from simulator.scenario.parser.kinds import (
     Schema,
 )
 from simulator.scenario.parser.people import CorpusRef, PartyRef, UserRef, WhoKind, is_party
-from simulator.scenario.parser.produce import PRODUCE, produce
+from simulator.scenario.parser.produce import ProduceKind, produce
 from simulator.scenario.parser.records import (
     Field,
     ListOf,
@@ -149,7 +150,7 @@ _REPEAT = Record(
         "times": Field(Integer(1, _MAX_TIMES), "How many rounds."),
         "each": Field(ListOf(JSON, "a list of values"), "One round for each of these values."),
         "as": Field(
-            NameKind(reserved=("n", "now", "seed")),
+            NameKind(reserved=RESERVED),
             "The name of the value in templates. Default: item.",
         ),
         "every": Field(DURATION, "The time from one round's start to the next. Default: none."),
@@ -251,7 +252,7 @@ _STEPS = {
         lambda at, values, _: script.Unmute(at, values["user"]),
     ),
     "produce": Variant(
-        "Any event of the catalogue, with changes, or any text at all.", PRODUCE, produce
+        "Any event of the catalogue, with changes, or any text at all.", ProduceKind(), produce
     ),
     "duplicate": Variant(
         "The latest records once more, byte for byte; a number alone is how many.",
