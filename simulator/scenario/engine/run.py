@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from simulator.publishing import Publisher
 from simulator.scenario.chat_service import ChatService
@@ -155,18 +154,21 @@ class Run:
 
     def check(self, step: Expect) -> list[Verdict]:
         """Return how the expectations of a step stand now."""
-        return list(self._checkpoints[id(step)].verdicts())
+        return self._checkpoints[id(step)].verdicts()
 
     def verdicts(self) -> list[Verdict]:
         """Return how the script's expectations stand now."""
-        return list(self._expected.verdicts()) if self._expected else []
+        return self._expected.verdicts() if self._expected else []
 
     def _observer(self, expectations: tuple[Expectation, ...]) -> ExpectationObserver:
-        return ExpectationObserver(expectations, self._resolve)
+        return ExpectationObserver(
+            expectations, self._user_id, render=self._frame.value, users=self.cast.users()
+        )
 
-    def _resolve(self, text: Text) -> Any:
-        """A name of a user as the id, any other text with its names filled in."""
-        return self._frame.text(text)
+    def _user_id(self, text: Text) -> str:
+        """The id of a user of the story who is called so; any other text is an id itself."""
+        name = self._frame.text(text)
+        return self.cast.user_id(name) or name
 
     def _push(self, due_ns: int, task: Task) -> None:
         self._sequence += 1
