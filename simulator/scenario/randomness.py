@@ -65,8 +65,8 @@ class Randomness:
 
     def fork(self, label: str | int) -> Randomness:
         """Return the stream that belongs to `label`; the same label gives the same stream."""
-        digest = hashlib.sha256(f"{len(self._seed)}:{self._seed}/{label}".encode())
-        return Randomness(digest.hexdigest())
+        text = f"{len(self._seed)}:{self._seed}/{label}"
+        return Randomness(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
 
     def below(self, bound: int) -> int:
         """Return an integer in [0, bound), every value equally likely; `bound` is at least 1."""
