@@ -9,16 +9,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+
 from simulator.catalog import Catalog
 from simulator.log import Record, TopicLog
 from simulator.publishing import Publisher
 from simulator.scenario import Script, load_script
 from simulator.scenario.clock import VirtualClock
-from simulator.scenario.player import Play, Player
+from simulator.scenario.engine.cast import Cast
+from simulator.scenario.player import Outcome, Player
 from simulator.scenario.script import Option, Step
 
 S = TypeVar("S", bound=Step)
@@ -45,12 +48,19 @@ CONNECTED, DISCONNECTED = "userConnected", "userDisconnected"
 SENT, LIMITED = "personalChatSent", "userChatRateLimited"
 
 
-@dataclass(frozen=True)
 class Event:
     """One record and the JSON object in it (empty where there is none)."""
 
-    record: Record
-    json: dict[str, Any]
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @cached_property
+    def json(self) -> dict[str, Any]:
+        try:
+            decoded = json.loads(self.record.value or b"")
+        except ValueError:
+            return {}
+        return decoded if isinstance(decoded, dict) else {}
 
     @property
     def name(self) -> str:
@@ -86,15 +96,19 @@ class Played:
     """A finished play: its script, its events in the order of appends."""
 
     script: Script
-    play: Play
+    outcome: Outcome
+    cast: Cast
     events: Sequence[Event]
 
     def named(self, name: str, user: str = "") -> list[Event]:
         wanted = self.id(user) if user else None
         return [e for e in self.events if e.name == name and wanted in (None, e.user)]
 
-    def id(self, user: str) -> str:
-        return self.play.users[user]
+    def id(self, name: str) -> str:
+        """The id of a user or a party."""
+        found = self.cast.id_of(name)
+        assert found is not None, name
+        return found
 
     def digest(self) -> str:
         digest = hashlib.sha256()
@@ -103,42 +117,30 @@ class Played:
         return digest.hexdigest()
 
 
-def play(name: str, seed: int = 1, start: int = START) -> Played:
+def play(name: str, seed: int = 1) -> Played:
     """Play a story in virtual time, on a log of its own."""
-    script = load_script(str(SCENARIOS / f"{name}.yaml"))
+    catalog = Catalog.builtin()
+    script = load_script(SCENARIOS / f"{name}.yaml", catalog=catalog)
 
-    async def run() -> tuple[Play, list[Event]]:
-        clock = VirtualClock(start)
+    async def run() -> tuple[Outcome, list[Event]]:
+        clock = VirtualClock(START)
         log = TopicLog()
-        catalog = Catalog.builtin()
+        for topic in catalog.channels:
+            log.create_topic(topic)
         publisher = Publisher(catalog, log, lambda: clock.now_ns() // 10**6)
-        player = Player(publisher, clock, catalog)
-        play = player.start(script, seed=seed, start=start)
-        await play.wait()
-        return play, list(read_all(log))
+        outcome = await Player(publisher, clock, catalog).start(script, seed=seed).wait()
+        return outcome, list(read_all(log))
 
-    play, events = asyncio.run(run())
-    return Played(script, play, events)
+    outcome, events = asyncio.run(run())
+    return Played(script, outcome, Cast(script, seed), events)
 
 
 def read_all(log: TopicLog) -> Iterator[Event]:
-    starts = {
-        (topic.name, partition): log.bounds(topic.name, partition)[0]
-        for topic in log.topics()
-        for partition in range(topic.partitions)
-    }
+    starts = {(topic.name, 0): 0 for topic in log.topics()}
     cursor = log.cursor(starts)
     while not cursor.at_end:
         for record in cursor.poll(10_000):
-            yield Event(record, as_object(record.value))
-
-
-def as_object(value: bytes | None) -> dict[str, Any]:
-    try:
-        decoded = json.loads(value or b"")
-    except ValueError:
-        return {}
-    return decoded if isinstance(decoded, dict) else {}
+            yield Event(record)
 
 
 def steps_of(script: Script, kind: type[S]) -> list[S]:

@@ -43,6 +43,7 @@ from simulator.scenario.script import (
     Crowd,
     Duplicate,
     Late,
+    Mute,
     Produce,
     RateLimit,
     Repeat,
@@ -79,7 +80,7 @@ def test_two_friends_write_to_each_other_in_their_sessions() -> None:
 def test_party_chat_names_the_party_and_all_its_members() -> None:
     played = play("party_chat")
     members = [played.id(name) for name in played.script.parties["raid"].members]
-    party = played.play.parties["raid"]
+    party = played.id("raid")
     assert len(members) == 4
     for event in played.named(SENT):
         assert event.data["target_id"] == party
@@ -108,7 +109,8 @@ def test_rate_limited_lets_through_what_the_bucket_holds() -> None:
 def test_rate_limited_is_short_enough_to_watch() -> None:
     played = play("rate_limited")
     assert 10 <= len(played.events) <= 20
-    assert 5 <= played.play.story_time_ns / 10**9 <= 15
+    outcome = played.outcome
+    assert 5 <= (outcome.end_ns - outcome.start_ns) / 10**9 <= 15
     assert {event.name for event in played.events} == {CONNECTED, DISCONNECTED, SENT, LIMITED}
 
 
@@ -127,6 +129,23 @@ def test_spammer_is_limited_first_and_muted_then() -> None:
     assert [event.text for event in after] == ["sorry. wrong business model"]
     assert milliseconds(after[0]) >= muted + service.spam_mute // 10**6
     assert played.named(SENT, "bob"), "only the spammer is muted"
+
+
+def test_moderator_silences_for_a_time() -> None:
+    played = play("moderator_mutes")
+    assert [event.text for event in played.named(SENT)] == [
+        "that was MY loot",
+        "your name was not on it",
+        "so peaceful",
+        "sorry. she can have it",
+        "thank you",
+    ]
+    (mute,) = steps_of(played.script, Mute)
+    assert mute.duration is not None
+    before, after = played.named(SENT, "carol")
+    assert milliseconds(after) - milliseconds(before) > mute.duration // 10**6
+    chats = steps_of(played.script, Repeat)[0].times
+    assert played.outcome.refusals == {"muted": 2 * (chats or 0) + 1}
 
 
 def test_rate_limit_can_force_a_user_out() -> None:
@@ -250,7 +269,7 @@ def test_largest_message_is_nearly_a_record() -> None:
 
 def test_quiet_hour_is_an_hour() -> None:
     played = play("quiet_hour")
-    assert played.play.story_time_ns == 3600 * 10**9
+    assert played.outcome.end_ns - played.outcome.start_ns == 3600 * 10**9
     assert milliseconds(played.events[-1]) - milliseconds(played.events[0]) == 3_600_000
     assert len(played.events) == 8
 
@@ -362,8 +381,8 @@ def test_compact_ids_have_no_dashes_and_times_have_nanoseconds() -> None:
 
 def test_evening_of_ten_thousand() -> None:
     played = play("evening_10k")
-    assert played.play.problems == []
-    assert played.play.state is PlayState.PASSED
+    assert played.outcome.problems == ()
+    assert played.outcome.state is PlayState.PASSED
     (crowd,) = steps_of(played.script, Crowd)
     assert crowd.users == 10_000
     assert len({event.user for event in played.named(CONNECTED)}) == crowd.users
