@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, NoReturn, TypeAlias
@@ -24,6 +25,9 @@ from simulator.errors import SimulatorError
 from simulator.listeners.grpc.errors import FieldViolation, InvalidRequest, ShuttingDown
 from simulator.listeners.grpc.status import abort_arguments
 
+QUIET_S = 0.02
+"""When no call has arrived for so long, also on a busy loop, none is waiting to be begun."""
+
 logger = logging.getLogger("simulator.grpc")
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
@@ -35,16 +39,27 @@ class Calls:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._last_arrival = 0.0
         self._stopping = False
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def stop(self) -> None:
-        """Refuse further calls, and end those under way with UNAVAILABLE."""
+    async def stop(self, patience: float) -> None:
+        """Refuse further calls, and end those under way with UNAVAILABLE.
+
+        Returns when no more calls arrive, or after `patience` seconds: gRPC would end those that
+        have arrived and are not yet begun with CANCELLED and no text.
+        """
         self._stopping = True
         for task in self._tasks:
             task.cancel()
+        deadline = time.monotonic() + patience
+        while True:
+            await asyncio.sleep(QUIET_S / 10)
+            now = time.monotonic()
+            if now - self._last_arrival > QUIET_S or now > deadline:
+                break
 
     async def finished(self) -> None:
         """Return when the last call has ended."""
@@ -56,6 +71,7 @@ class Calls:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._last_arrival = time.monotonic()
         try:
             if self._stopping:
                 raise ShuttingDown

@@ -83,6 +83,11 @@ class GrpcListener:
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
 
+    @property
+    def calls_under_way(self) -> int:
+        """How many calls of the project's own services are being served."""
+        return len(self._calls)
+
     async def start(self) -> str:
         """Begin to serve; return the address as `host:port`.
 
@@ -122,7 +127,7 @@ class GrpcListener:
         if server is None:
             return
         await self._health.enter_graceful_shutdown()
-        self._calls.stop()
+        await self._calls.stop(grace)
         await server.stop(grace)
         await self._calls.finished()
 
