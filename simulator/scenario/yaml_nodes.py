@@ -15,8 +15,8 @@ Plain = None | bool | int | float | str
 class Node:
     """What all nodes have: a place (lines and columns from 1) and how much lies below.
 
-    `size` counts the node and all below it, `height` the levels of nesting; a node that aliases
-    repeat counts each time.
+    `size` counts the node and all below it, `height` the lists and mappings inside one another; a
+    node that aliases repeat counts each time.
     """
 
     file: str

@@ -238,7 +238,7 @@ class _Composer:
         if start.line == end.line and width == len(text) + (2 if quoted else 0):
             inset = 1 if quoted else 0
         node = ScalarNode(
-            self._file, start.line + 1, start.column + 1, 1, 1, text, text, quoted, inset
+            self._file, start.line + 1, start.column + 1, 1, 0, text, text, quoted, inset
         )
         if quoted:
             return node
