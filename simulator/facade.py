@@ -131,6 +131,7 @@ class Simulator:
         **options: Unpack[PlayOptions],
     ) -> Outcome:
         """Play a story to its end; see `AsyncSimulator.play`."""
+        __tracebackhide__ = True
         return self._running.run(self._sim.play(story, check=check, **options))
 
     def publish(
@@ -138,6 +139,7 @@ class Simulator:
     ) -> Published:
         """Append one event as given; see `AsyncSimulator.publish`."""
         sim = self._sim
+        __tracebackhide__ = True
         return self._running.call(lambda: sim.publish(topic, event, **options))
 
     def events(
@@ -145,6 +147,7 @@ class Simulator:
     ) -> list[Event]:
         """Return the retained events that meet the conditions; see `AsyncSimulator.events`."""
         sim = self._sim
+        __tracebackhide__ = True
         return self._running.call(lambda: sim.events(topic, **conditions))
 
     def wait_for(
@@ -155,6 +158,7 @@ class Simulator:
         **conditions: Unpack[EventConditions],
     ) -> Event:
         """Return the first event that meets the conditions; see `AsyncSimulator.wait_for`."""
+        __tracebackhide__ = True
         return self._running.run(self._sim.wait_for(topic, timeout=timeout, **conditions))
 
     def wait_for_count(
@@ -167,6 +171,7 @@ class Simulator:
     ) -> list[Event]:
         """Return the first `count` events that meet the conditions."""
         sim = self._sim
+        __tracebackhide__ = True
         return self._running.run(sim.wait_for_count(count, topic, timeout=timeout, **conditions))
 
     def people(self) -> dict[str, str]:

@@ -38,11 +38,8 @@ class LoopThread:
         except SimulatorError:
             coroutine.close()
             raise
-        try:
-            return future.result(timeout)
-        except BaseException:
-            future.cancel()
-            raise
+        __tracebackhide__ = True
+        return _result(future, timeout)
 
     def call(self, function: Callable[[], T]) -> T:
         """Run a plain function on the loop's thread and return its result or raise its error."""
@@ -56,7 +53,8 @@ class LoopThread:
 
         with self._submission():
             self._loop.call_soon_threadsafe(work)
-        return result.result()
+        __tracebackhide__ = True
+        return _result(result, None)
 
     def close(self) -> None:
         """End the loop and join the thread; a second call does nothing."""
@@ -86,6 +84,18 @@ class LoopThread:
             if self._closed:
                 raise SimulatorError("the simulator is stopped")
             yield
+
+
+def _result(future: Future[T], timeout: float | None) -> T:
+    """Wait for the result; an error of the user's keeps no frames of the simulator's inside."""
+    __tracebackhide__ = True
+    try:
+        return future.result(timeout)
+    except SimulatorError as error:
+        raise error.with_traceback(None) from None
+    except BaseException:
+        future.cancel()
+        raise
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:

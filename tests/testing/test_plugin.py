@@ -78,6 +78,22 @@ def test_a_failure_shows_the_last_events(pytester: pytest.Pytester) -> None:
     assert result.stdout.str().count("- simulator -") == 2
 
 
+def test_a_wait_that_times_out_shows_the_test_not_the_simulators_inside(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        def test_fails(simulator):
+            simulator.wait_for("chat", name="userConnected", timeout=0.01)
+        """
+    )
+    result = pytester.runpytest_subprocess(*OPTIONS)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *WaitTimeout: waited 0.01 s for userConnected in topic chat*"])
+    result.stdout.no_fnmatch_line("*waiting.py*")
+    result.stdout.no_fnmatch_line("*loop_thread.py*")
+
+
 def test_a_story_that_does_not_exist_fails_the_test_with_a_hint(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -110,4 +126,6 @@ def test_a_story_that_fails_shows_what_it_came_to(pytester: pytest.Pytester) -> 
     )
     result = pytester.runpytest_subprocess(*OPTIONS)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*story.yaml:6:*", "*- simulator -*", "*alice <userConnected *"])
+    result.stdout.fnmatch_lines(
+        ["*story.yaml:6:*", "*- Captured simulator setup -*", "*alice <userConnected *"]
+    )
