@@ -23,7 +23,7 @@ DEADLINE_S: Final = 15.0
 """For calls that are answered at once; those that follow something have none."""
 
 _REQUEST_FIELD: Final = re.compile(
-    r"(records|topics|before)\[\d+\](\.\w+)?: |(topic|topics|name|yaml|group): ", re.ASCII
+    r"(records|topics?|before|from|filter|group|name|yaml)(\[\d+\])?(\.\w+(\[\d+\])?)*: ", re.ASCII
 )
 """How an error begins that names the request's field: the command line has no such fields."""
 

@@ -176,18 +176,23 @@ def _names(play: Play, script: Script) -> dict[str, str]:
 
 
 def _announce(script: Script, sim: AsyncSimulator, speed: float) -> None:
+    title = f"{script.name}: {script.description}" if script.description else script.name
+    first, *rest = _paragraph(title)
+    name, colon, words = first.partition(":")
+    click.echo("\n".join([click.style(name, bold=True) + colon + words, *rest]))
+    pace = "as fast as possible" if not speed else f"at {speed:.3g} times its speed"
+    topics = " and ".join(topic.name for topic in sim.topics())
+    for line in _paragraph(
+        f"Played {pace}, by a simulator on {sim.grpc_target}, for a gRPC subscriber to {topics}."
+    ):
+        click.secho(line, dim=True)
+    click.echo()
+
+
+def _paragraph(text: str) -> list[str]:
     import textwrap
 
-    title = f"{script.name}: {script.description}" if script.description else script.name
-    first, *rest = textwrap.wrap(terminal.safe(title), min(terminal.width(), 100))
-    name, colon, tail = first.partition(":")
-    click.echo("\n".join([click.style(name, bold=True) + colon + tail, *rest]))
-    pace = "as fast as possible" if not speed else f"{speed:.3g} times as fast as life"
-    topics = ", ".join(topic.name for topic in sim.topics())
-    click.secho(
-        f"A simulator on {sim.grpc_target}, a gRPC subscriber to {topics}; {pace}.", dim=True
-    )
-    click.echo()
+    return textwrap.wrap(terminal.safe(text), min(terminal.width(), 100)) or [""]
 
 
 def _verdict(summary: Summary, arrived: int) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from simulator.cli.terminal import colour_setting, safe
+from simulator.cli.terminal import colour_setting, safe, safe_lines
 from simulator.errors import SimulatorError
 
 FAILED: Final = 1
@@ -54,6 +54,11 @@ def report(error: BaseException) -> int:
         case click.ClickException():
             _say(error.format_message())
             return error.exit_code
+        case SimulatorError() if type(error).__name__ == "ScriptError":
+            # Lines `file:line:column: message`, which editors and CI systems know how to read.
+            _write(safe_lines(str(error)))
+            _say("the script cannot be played")
+            return FAILED
         case SimulatorError():
             _say(str(error))
             return FAILED
@@ -94,13 +99,14 @@ def _unexpected(error: BaseException) -> str:
 
 def _say(text: str) -> None:
     """Write an error; a text of several lines, such as a list of violations, keeps them."""
-    head, *rest = (safe(line) for line in text.split("\n"))
-    lines = [click.style("Error: ", fg="red", bold=True) + head, *rest]
-    # Where stderr is gone as well, the exit status has to do.
+    _write(click.style("Error: ", fg="red", bold=True) + safe_lines(text))
+
+
+def _write(text: str) -> None:
     try:
-        click.echo("\n".join(lines), err=True, color=colour_setting())
+        click.echo(text, err=True, color=colour_setting())
     except OSError:
-        sys.stderr = None
+        sys.stderr = None  # nobody reads it: the exit status has to do
 
 
 def _debugging() -> bool:

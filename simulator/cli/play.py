@@ -106,7 +106,6 @@ def play(
     hold, and for a script with mistakes (a line `file:line:column: message` each).
     """
     wishes = Wishes(story, seed, start, speed, dict(variables), validate)
-    begin = time.monotonic()
     with Progress(quiet=quiet or as_json) as progress:
         if server is None:
             import asyncio
@@ -120,7 +119,7 @@ def play(
             summary = _play_there(server, wishes, progress, as_json=as_json)
     if not quiet:
         # With --json, standard output belongs to the program that reads it.
-        click.echo(summary._replace(real_s=time.monotonic() - begin).text(), err=as_json)
+        click.echo(summary.text(), err=as_json)
     summary.explain()
     if not summary.passed:
         raise failures.CommandFailed(f"{summary.name}: {summary.verdict}")
@@ -143,13 +142,14 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             variables=wishes.variables,
         )
         write = _record_writer(sim) if as_json else None
+        begin = time.monotonic()
         ended = asyncio.ensure_future(play.wait())
         while not ended.done():
             await asyncio.wait({ended}, timeout=_LOOK_EVERY_S)
             progress.update(lambda: _how_far(play.name, play.events, play.story_time_ns))
             if write is not None:
                 write()
-        return summary_of(ended.result())
+        return summary_of(ended.result())._replace(real_s=time.monotonic() - begin)
 
 
 def _record_writer(sim: AsyncSimulator) -> Callable[[], None]:
@@ -183,28 +183,31 @@ def summary_of(outcome: Outcome) -> Summary:
 def _play_there(server: str, wishes: Wishes, progress: Progress, *, as_json: bool) -> Summary:
     from simulator.cli.client import Client
 
+    request, name = _request(wishes)
     last: PlayProgress | None = None
-    begin_ns = 0
+    begin, begin_ns = time.monotonic(), 0
     with Client(server) as client:
-        for now in client.play(_request(wishes)):
+        for now in client.play(request):
             time_ns = now.story_time.ToNanoseconds()
             begin_ns = begin_ns or time_ns
             last = now
             if as_json:
                 click.echo(_progress_line(now))
-            progress.update(lambda: _how_far(now.name, now.events, time_ns))  # noqa: B023
+            progress.update(lambda: _how_far(name, now.events, time_ns))  # noqa: B023
     if last is None:
         raise failures.CommandFailed(f"{server} did not say how the story went")
     return Summary(
-        name=last.name,
+        name=name,
         state=_state(last),
-        events=last.events,
+        events=dict(sorted(last.events.items())),
         problems=[text.replace("<request>", wishes.story) for text in last.problems],
         story_s=(last.story_time.ToNanoseconds() - begin_ns) / 1e9,
+        real_s=time.monotonic() - begin,
     )
 
 
-def _request(wishes: Wishes) -> PlayRequest:
+def _request(wishes: Wishes) -> tuple[PlayRequest, str]:
+    """Return what to ask of the server, and the name of the story."""
     from google.protobuf.json_format import ParseDict
     from google.protobuf.struct_pb2 import Value
 
@@ -216,15 +219,15 @@ def _request(wishes: Wishes) -> PlayRequest:
     request = PlayRequest(seed=wishes.seed, speed=wishes.speed)
     if _is_path(wishes.story):
         # The server may run elsewhere and not find the file; mistakes are found here, all of them.
-        load_script(wishes.story, catalog=Catalog.builtin())
+        name = load_script(wishes.story, catalog=Catalog.builtin()).name
         request.yaml = Path(wishes.story).read_text("utf-8")
     else:
-        request.name = wishes.story
+        request.name = name = wishes.story
     if wishes.start is not None:
         request.start.FromNanoseconds(instant_ns(wishes.start))
-    for name, value in wishes.variables.items():
-        request.variables[name].CopyFrom(ParseDict(value, Value()))
-    return request
+    for variable, value in wishes.variables.items():
+        request.variables[variable].CopyFrom(ParseDict(value, Value()))
+    return request, name
 
 
 def _is_path(story: str) -> bool:

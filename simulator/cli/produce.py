@@ -11,8 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from simulator.cli import failures, options
-from simulator.cli.summary import safe_lines
-from simulator.cli.terminal import Progress
+from simulator.cli.terminal import Progress, safe_lines
 
 if TYPE_CHECKING:
     from simulator.cli.client import Client
@@ -177,7 +176,12 @@ def _at_line(text: str, file: str, lines: Sequence[int]) -> str:
     match = re.match(r"requests\[(\d+)\][.:] ?(?:records\[0\](?:\.\w+)?: )?", text)
     if match is None or int(match[1]) >= len(lines):
         return text
-    return f"{file}:{lines[int(match[1])]}: {text[match.end() :]}"
+    text = re.sub(
+        r" \((\d+) records of the requests before it were accepted\)$",
+        r" (the lines before it were produced, \1 records)",
+        text[match.end() :],
+    )
+    return f"{file}:{lines[int(match[1])]}: {text}"
 
 
 def _warn(warnings: Sequence[str]) -> None:

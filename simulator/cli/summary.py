@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from simulator.cli.terminal import safe
+from simulator.cli.terminal import safe, safe_lines
 
 
 class Summary(NamedTuple):
@@ -47,7 +47,9 @@ class Summary(NamedTuple):
             parts.append(f"{readable_seconds(self.story_s)} of story")
         if self.real_s is not None:
             parts.append(f"played in {readable_seconds(self.real_s)}")
-        state = click.style(self.state, fg=colour, bold=True)
+        state = click.style(
+            "broke off" if self.state == "error" else self.state, fg=colour, bold=True
+        )
         return f"{click.style(safe(self.name), bold=True)} {state}: {', '.join(parts)}"
 
     def table(self) -> list[str]:
@@ -62,11 +64,6 @@ class Summary(NamedTuple):
         """Say on stderr what went wrong, a line each."""
         for problem in self.problems:
             click.echo(safe_lines(problem), err=True)
-
-
-def safe_lines(text: str) -> str:
-    """Make a text of several lines harmless to a terminal."""
-    return "\n".join(safe(line) for line in text.split("\n"))
 
 
 def readable_seconds(seconds: float) -> str:

@@ -131,7 +131,7 @@ def tail(
         try:
             _follow(client, request, described, View(as_json, typed))
         except KeyboardInterrupt:
-            return  # the usual way to end it
+            terminal.leave_line()  # the usual way to end it
 
 
 def _follow(

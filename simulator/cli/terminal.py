@@ -60,6 +60,12 @@ def width() -> int:
     return max(40, shutil.get_terminal_size((100, 24)).columns)
 
 
+def leave_line() -> None:
+    """Let the shell's prompt begin on a line of its own, after the ^C that a terminal shows."""
+    if is_terminal(sys.stderr):
+        click.echo(err=True)
+
+
 def safe(text: str) -> str:
     r"""Make text from an event harmless to a terminal and visible to a reader.
 
@@ -67,6 +73,11 @@ def safe(text: str) -> str:
     `\u001b`; right-to-left letters, joiners and emoji stay.
     """
     return _UNSAFE.sub(_escape, text)
+
+
+def safe_lines(text: str) -> str:
+    """Make a text of several lines harmless to a terminal."""
+    return "\n".join(safe(line) for line in text.split("\n"))
 
 
 def safe_json(line: str) -> str:

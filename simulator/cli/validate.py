@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from simulator.cli import failures
-from simulator.cli.summary import safe_lines
-
-if TYPE_CHECKING:
-    from simulator.scenario.script import Script
+from simulator.cli.terminal import safe_lines
 
 
 @click.command(short_help="Check scripts without playing them.")
@@ -40,15 +36,15 @@ def validate(ctx: click.Context, files: tuple[Path, ...], schema: bool, quiet: b
         return
     if not files:
         raise click.UsageError("name the files to check", ctx)
-    found = [script for given in files for script in _scripts(given)]
+    found = list(dict.fromkeys(script for given in files for script in _scripts(given)))
     if not found:
         raise click.ClickException("there is no *.yaml file in " + ", ".join(map(str, files)))
     bad = sum(not _check(script, quiet=quiet) for script in found)
     if bad:
         raise failures.CommandFailed(
-            f"{bad} of {len(found)} scripts cannot be played"
+            f"{bad} of {len(found)} files {'has' if bad == 1 else 'have'} mistakes"
             if len(found) > 1
-            else f"{found[0]} cannot be played"
+            else f"{found[0]} has mistakes"
         )
 
 
@@ -61,20 +57,22 @@ def _scripts(given: Path) -> list[Path]:
 
 def _check(path: Path, *, quiet: bool) -> bool:
     from simulator.catalog import Catalog
-    from simulator.scenario.errors import ScriptError
+    from simulator.scenario.parser import validate_file
+
+    problems = validate_file(path, Catalog.builtin())
+    for problem in problems:
+        click.echo(safe_lines(str(problem)))
+    if not problems and not quiet:
+        click.echo(f"{path}: {click.style('ok', fg='green')}, {_outline(path)}")
+    return not problems
+
+
+def _outline(path: Path) -> str:
     from simulator.scenario.parser import load_script
 
-    try:
-        script = load_script(path, catalog=Catalog.builtin())
-    except ScriptError as error:
-        click.echo(safe_lines(str(error)))
-        return False
-    if not quiet:
-        click.echo(f"{path}: {click.style('ok', fg='green')}, {_outline(script)}")
-    return True
-
-
-def _outline(script: Script) -> str:
+    if path.name.startswith("_"):
+        return "a fragment that scripts can include"
+    script = load_script(path)
     parts = [
         (len(script.steps), "step"),
         (len(script.users), "user"),
