@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -13,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import yaml
 
 from simulator.catalog import Catalog
@@ -57,7 +57,7 @@ class Event:
     @cached_property
     def json(self) -> dict[str, Any]:
         try:
-            decoded = json.loads(self.record.value or b"")
+            decoded = orjson.loads(self.record.value or b"")
         except ValueError:
             return {}
         return decoded if isinstance(decoded, dict) else {}
@@ -113,7 +113,10 @@ class Played:
     def digest(self) -> str:
         digest = hashlib.sha256()
         for event in self.events:
-            digest.update(repr(tuple(event.record)).encode())
+            record = event.record
+            places = (record.topic, record.partition, record.offset, record.timestamp)
+            digest.update(f"{places} {record.key!r} {record.headers} ".encode())
+            digest.update(record.value or b"")
         return digest.hexdigest()
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from simulator.catalog import Catalog
+from simulator.cli import cli
 from simulator.log import TopicLog
 from simulator.publishing import Publisher
-from simulator.scenario import Script, load_script
+from simulator.scenario import Script, ScriptError, load_script
 from simulator.scenario.clock import VirtualClock
 from simulator.scenario.player import Outcome, Player
 from simulator.scenario.script import ServiceSettings, Step
@@ -131,3 +133,33 @@ def load_service(folder: Path, settings: dict[str, Any]) -> ServiceSettings:
     path = folder / "service.yaml"
     path.write_text(yaml.safe_dump({"service": settings, "steps": []}), encoding="utf-8")
     return load_script(str(path)).service
+
+
+def test_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_examples(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for command in ("play hello.yaml", "validate hello.yaml", "scenarios"):
+        assert f"`simulator {command}`" in TEXT
+        result = CliRunner().invoke(cli, command.split())
+        assert result.exit_code == 0, result.output
+    options = ["play", "hello.yaml", "--seed", "7", "--speed", "max"]
+    assert CliRunner().invoke(cli, options).exit_code == 0
+    broken = EXAMPLES["hello"].replace("is: 1", "is: 2")
+    (tmp_path / "hello.yaml").write_text(broken, encoding="utf-8")
+    assert CliRunner().invoke(cli, ["play", "hello.yaml"]).exit_code == 1
+
+
+def test_mistake_is_reported_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "hello.yaml"
+    path.write_text(EXAMPLES["hello"].replace("wait: 2s", "wait: 2"), encoding="utf-8")
+    line = 1 + EXAMPLES["hello"].splitlines().index("  - wait: 2s")
+    with pytest.raises(ScriptError, match=rf"hello\.yaml:{line}:11: .*add a unit"):
+        load_script(path)
+
+
+def test_chat_from_somebody_absent_is_reported_at_its_step(tmp_path: Path) -> None:
+    path = tmp_path / "hello.yaml"
+    path.write_text(EXAMPLES["hello"].replace("connect: [alice, bob]", "connect: bob"), "utf-8")
+    line = 1 + EXAMPLES["hello"].splitlines().index("  - wait: 2s") + 1
+    (problem,) = play(load_script(path)).problems
+    assert f"hello.yaml:{line}:5: alice is not connected" in problem
