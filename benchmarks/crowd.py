@@ -48,7 +48,7 @@ def run(quick: bool) -> list[Row]:
 async def events_per_second(users: int) -> float:
     """Plays the crowd once, on a simulator of its own."""
     script = parse_script(SCRIPT.format(users=users))
-    async with AsyncSimulator(Settings(grpc_port=None, speed=0)) as sim:
+    async with AsyncSimulator(Settings(grpc_port=None)) as sim:
         began = time.perf_counter()
         await sim.play(script)
         return sim.log.records_held / (time.perf_counter() - began)
@@ -61,7 +61,7 @@ def print_bytes_per_event(users: int) -> None:
 
 async def bytes_per_event(users: int) -> float:
     """The growth of resident memory, scaled to 600 bytes of value."""
-    async with AsyncSimulator(Settings(grpc_port=None, speed=0)) as sim:
+    async with AsyncSimulator(Settings(grpc_port=None)) as sim:
         await sim.play(parse_script(SCRIPT.format(users=10)))
         sim.reset()
         while sim.log.reap():

@@ -20,6 +20,9 @@ from simulator.v1 import broker_pb2, broker_pb2_grpc
 
 RATE = 1_000
 
+WARM_UP = 100
+"""Records at the start that do not count: connections and caches are still being made."""
+
 
 def run(quick: bool) -> list[Row]:
     """Milliseconds at the middle and at the 99th percentile of each run."""
@@ -46,7 +49,6 @@ async def measure(target: str, count: int) -> list[float]:
         broker = broker_pb2_grpc.BrokerStub(channel)
         await broker.Reset(broker_pb2.ResetRequest())
         stream = broker.Subscribe(broker_pb2.SubscribeRequest(topics=["chat"], max_records=count))
-        await stream.initial_metadata()
 
         async def read() -> None:
             async for response in stream:
@@ -61,7 +63,8 @@ async def measure(target: str, count: int) -> list[float]:
             publishing.append(asyncio.ensure_future(broker.Publish(request)))
         await asyncio.gather(*publishing)
         await reading
-    return [(end - begin) * 1000 for begin, end in zip(began, ended, strict=True)]
+    latencies = [(end - begin) * 1000 for begin, end in zip(began, ended, strict=True)]
+    return latencies[WARM_UP:]
 
 
 def publish_requests(count: int) -> list[broker_pb2.PublishRequest]:

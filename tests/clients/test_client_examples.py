@@ -65,9 +65,9 @@ def test_node(toolchain: Toolchain, target: str) -> None:
 
 def test_java(toolchain: Toolchain, target: str) -> None:
     toolchain.need("java", "mvn")
-    toolchain.prepare("java", "mvn", "-B", "-ntp", "-q", "compile")
-    printed = toolchain.run("java", "mvn", "-B", "-ntp", "-q", "exec:java", f"-Dexec.args={target}")
-    check([line for line in printed if line.strip()], target)
+    maven = ("mvn", "--batch-mode", "--no-transfer-progress", "--quiet")
+    toolchain.prepare("java", *maven, "compile")
+    check(toolchain.run("java", *maven, "exec:java", f"-Dexec.args={target}"), target)
 
 
 def test_csharp(toolchain: Toolchain, target: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""Maven 3.8 resets colours at its start and end, even where it was told to use none."""
 
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -44,10 +48,11 @@ class Toolchain:
             unavailable(f"{' '.join(command)} failed:\n{text}", fail=ON_CI)
 
     def run(self, language: str, *command: str) -> list[str]:
-        """Run a command that must succeed; returns the lines that it prints."""
+        """Run a command that must succeed; returns the lines that it prints, without colours."""
         finished = self._run(language, command)
         assert finished.returncode == 0, finished.stdout + finished.stderr
-        return finished.stdout.splitlines()
+        lines = COLOUR.sub("", finished.stdout).splitlines()
+        return [line for line in lines if line.strip()]
 
     def _run(self, language: str, command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         program = shutil.which(command[0], path=self.environment["PATH"])
