@@ -1,11 +1,11 @@
 """YAML text to a tree of nodes with places: safe, bounded, and YAML 1.2's idea of plain values.
 
-PyYAML parses (libyaml where it is at hand, else its Python parser; the results are the same, but for
-tabs between words, which only libyaml lets pass) and delivers events, from which the tree is built here without recursion. That bounds nesting and the
-expansion of aliases while reading, so that a hostile text costs no more than a long one. Of YAML
-this takes what a script needs: one document; no tags; no merge keys; keys that are single values.
-Plain values follow the core schema of YAML 1.2.2 (section 10.3.2), so `yes`, `off` and dates are
-texts; what JSON has no form for (`.inf`, `.nan`) is refused.
+PyYAML parses (libyaml where it is at hand, else its Python parser; they differ only in tabs between
+words, which the latter refuses) and delivers events, from which the tree is built here without
+recursion. That bounds nesting and the expansion of aliases while reading, so that a hostile text
+costs no more than a long one. Of YAML this takes what a script needs: one document; no tags; no
+merge keys; keys that are single values. Plain values follow the core schema of YAML 1.2.2 (section
+10.3.2), so `yes`, `off` and dates are texts; what JSON has no form for (`.inf`, `.nan`) is refused.
 """
 
 from __future__ import annotations
