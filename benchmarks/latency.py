@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import orjson
@@ -17,6 +18,9 @@ from benchmarks.rows import Row
 from benchmarks.serving import served
 from simulator.catalog import Catalog
 from simulator.v1 import broker_pb2, broker_pb2_grpc
+
+if TYPE_CHECKING:
+    from simulator.v1.broker_pb2_grpc import BrokerAsyncStub
 
 RATE = 1_000
 
@@ -46,7 +50,7 @@ async def measure(target: str, count: int) -> list[float]:
     began: list[float] = []
     ended: list[float] = []
     async with grpc.aio.insecure_channel(target) as channel:
-        broker = broker_pb2_grpc.BrokerStub(channel)
+        broker: BrokerAsyncStub = broker_pb2_grpc.BrokerStub(channel)  # type: ignore[assignment]
         await broker.Reset(broker_pb2.ResetRequest())
         stream = broker.Subscribe(broker_pb2.SubscribeRequest(topics=["chat"], max_records=count))
 
