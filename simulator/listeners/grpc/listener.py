@@ -88,6 +88,10 @@ class GrpcListener:
         """How many calls of the project's own services are being served."""
         return len(self._calls)
 
+    async def idle(self) -> None:
+        """Return once none of them is being served any more."""
+        await self._calls.finished()
+
     async def start(self) -> str:
         """Begin to serve; return the address as `host:port`.
 
@@ -129,7 +133,7 @@ class GrpcListener:
         await self._health.enter_graceful_shutdown()
         await self._calls.stop(grace)
         await server.stop(grace)
-        await self._calls.finished()
+        await self.idle()
 
 
 def _why_not(host: str, port: int) -> str:

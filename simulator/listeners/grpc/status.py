@@ -36,6 +36,10 @@ CODES: tuple[tuple[type[SimulatorError], grpc.StatusCode], ...] = (
 """The first class that fits an error decides its code."""
 
 
+BLAMELESS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
+"""The same request may succeed at another time, so none of its fields is to blame."""
+
+
 def status_code(error: SimulatorError) -> grpc.StatusCode:
     """Return the status code of an error."""
     while isinstance(error, errors.FieldError):
@@ -44,26 +48,25 @@ def status_code(error: SimulatorError) -> grpc.StatusCode:
 
 
 def violations(error: SimulatorError, field: str = "") -> list[FieldViolation]:
-    """Return which fields of the request are at fault, as far as the error says."""
+    """Return which fields of the request are at fault, below `field`, as far as the error says."""
     match error:
         case errors.FieldError():
-            return violations(error.cause, error.field) or [
-                FieldViolation(error.field, str(error.cause))
-            ]
+            field = _joined(field, error.field)
+            return violations(error.cause, field) or [FieldViolation(field, str(error.cause))]
         case errors.InvalidRequest():
-            return list(error.violations)
+            return [
+                FieldViolation(_joined(field, entry.field), entry.description)
+                for entry in error.violations
+            ]
         case catalog.InvalidEvent():
             return [
-                FieldViolation(_joined(field, violation.path), violation.message)
-                for violation in error.violations
+                FieldViolation(_joined(field, entry.path), entry.message)
+                for entry in error.violations
             ]
         case catalog.ConversionError():
             return [FieldViolation(_joined(field, error.path), str(error))]
         case scenario.ScriptError():
-            return [
-                FieldViolation(field, f"{problem.position}: {problem.message}")
-                for problem in error.problems
-            ]
+            return [FieldViolation(field, str(problem)) for problem in error.problems]
         case _:
             return []
 
@@ -79,6 +82,8 @@ def abort_arguments(
     code = status_code(error)
     text = _cut(str(error), MAX_STATUS_TEXT_BYTES)
     details = error_details_pb2.BadRequest()
+    if code in BLAMELESS:
+        return code, text, ()
     for field, description in violations(error):
         details.field_violations.add(field=_cut(field, 200), description=_cut(description, 500))
         if details.ByteSize() > MAX_STATUS_DETAILS_BYTES:
@@ -91,12 +96,14 @@ def abort_arguments(
     return code, text, (("grpc-status-details-bin", status.SerializeToString()),)
 
 
-def _joined(field: str, path: str) -> str:
-    """Join a request field and a JSON path: `records[2].json` and `$.payload.x`."""
-    return f"{field}{path.removeprefix('$')}" if field else path
+def _joined(field: str, below: str) -> str:
+    """Join a field and what is below it: another field, or a JSON path such as `$.payload.x`."""
+    if not field:
+        return below
+    return field + below.removeprefix("$") if below.startswith("$") else f"{field}.{below}"
 
 
 def _cut(text: str, size: int) -> str:
-    """Cut a text to a number of UTF-8 bytes."""
+    """Cut a text to a number of UTF-8 bytes; what UTF-8 cannot hold becomes `?`."""
     data = text.encode("utf-8", "replace")
-    return text if len(data) <= size else data[: size - 3].decode("utf-8", "ignore") + "..."
+    return data.decode() if len(data) <= size else data[: size - 3].decode(errors="ignore") + "..."

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import orjson
+import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -103,7 +104,9 @@ class Server:
         """All records that a subscription to the present end gives."""
         fields.setdefault("stop_at_end", True)
         request = broker_pb2.SubscribeRequest(topics=topics or ("anything",), **fields)
-        return [record async for batch in self.broker.Subscribe(request) for record in batch.records]
+        return [
+            record async for batch in self.broker.Subscribe(request) for record in batch.records
+        ]
 
     async def offsets(self, *topics: str, **fields: Any) -> list[int]:
         return [record.offset for record in await self.read(*topics, **fields)]
@@ -111,8 +114,7 @@ class Server:
     async def idle(self) -> None:
         """Return once no call is under way any more."""
         async with asyncio.timeout(20):
-            while self.listener.calls_under_way:
-                await asyncio.sleep(0)
+            await self.listener.idle()
 
 
 @asynccontextmanager
@@ -148,22 +150,23 @@ def violations(error: grpc.aio.AioRpcError) -> dict[str, str]:
     return {entry.field: entry.description for entry in bad_request.field_violations}
 
 
-async def fails(
-    call: Any, code: grpc.StatusCode, *words: str
-) -> grpc.aio.AioRpcError:
+async def fails(call: Any, code: grpc.StatusCode, *words: str) -> grpc.aio.AioRpcError:
     """Await a call that must end with a code and a text that has these words; its error."""
-    try:
-        if isinstance(call, grpc.aio.UnaryStreamCall):
-            while await call.read() is not grpc.aio.EOF:
-                pass
-        else:
-            await call
-    except grpc.aio.AioRpcError as error:
-        assert error.code() is code, (error.code(), error.details())
-        for word in words:
-            assert word in (error.details() or ""), error.details()
-        return error
-    raise AssertionError(f"the call succeeded, expected {code}")
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await _ended(call)
+    error = raised.value
+    assert error.code() is code, (error.code(), error.details())
+    for word in words:
+        assert word in (error.details() or ""), error.details()
+    return error
+
+
+async def _ended(call: Any) -> None:
+    if not isinstance(call, grpc.aio.UnaryStreamCall):
+        await call
+        return
+    while await call.read() is not grpc.aio.EOF:
+        pass
 
 
 async def next_records(call: Any, count: int) -> list[Any]:
