@@ -26,8 +26,3 @@ def test_snippet_is_the_example(path: str, snippet: str) -> None:
     region = REGION.search((ROOT / path).read_text(encoding="utf-8"))
     assert region is not None, f"{path} has no `doc: begin` and `doc: end`"
     assert snippet == textwrap.dedent(region.group(1)).strip("\n")
-
-
-def test_links_lead_somewhere() -> None:
-    for link in re.findall(r"\]\((\.\.?/[^)#]+)\)", PAGE):
-        assert (ROOT / "docs" / link).exists(), link
