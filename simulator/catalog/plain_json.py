@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
 from math import isfinite
 from typing import Any
 
@@ -21,7 +23,8 @@ _INTEGERS = range(-(2**63), 2**64)
 def to_plain(value: object, depth: int = MAX_DEPTH) -> tuple[Any, list[Violation]]:
     """The value as dict, list, str, int, float, bool and None, and what JSON cannot hold of it.
 
-    Other mappings become dicts, tuples lists, subclasses of str, int and float their plain form.
+    Other mappings become dicts, tuples lists, subclasses of str, int and float their plain form,
+    enums their values and decimals numbers: what validator and encoder make of them.
     The value is to be used only when there are no violations. `depth`: how many objects and arrays
     may be inside one another.
     """
@@ -30,6 +33,11 @@ def to_plain(value: object, depth: int = MAX_DEPTH) -> tuple[Any, list[Violation
 
 
 def _plain(value: Any, path: str, depth: int, violations: list[Violation]) -> Any:
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, Decimal):
+        number = float(value)
+        value = int(value) if number.is_integer() and abs(number) < 2**64 else number
     kind = type(value)
     if value is None or kind is bool:
         return value
@@ -94,6 +102,8 @@ def shown(value: object) -> str:
         text = f"[{_first(_brief(part) for part in value)}]"
     elif isinstance(value, int) and value not in _INTEGERS:
         text = f"{'-' if value < 0 else ''}an integer of {value.bit_length()} bits"
+    elif isinstance(value, float) and not isfinite(value):
+        text = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     else:
         text = _safe_repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
