@@ -180,7 +180,8 @@ def _announce(script: Script, sim: AsyncSimulator, speed: float) -> None:
     first, *rest = _paragraph(title)
     name, colon, words = first.partition(":")
     click.echo("\n".join([click.style(name, bold=True) + colon + words, *rest]))
-    pace = "as fast as possible" if not speed else f"at {speed:.3g} times its speed"
+    paces = {options.AS_FAST_AS_POSSIBLE: "as fast as possible", 1.0: "in real time"}
+    pace = paces.get(speed, f"{speed:.3g} times as fast as in real time")
     topics = " and ".join(topic.name for topic in sim.topics())
     for line in _paragraph(
         f"Played {pace}, by a simulator on {sim.grpc_target}, for a gRPC subscriber to {topics}."
@@ -205,10 +206,10 @@ def _verdict(summary: Summary, arrived: int) -> str:
 
 def _next_steps(story: str) -> None:
     other = "party_chat" if story != "party_chat" else "spammer_muted"
-    click.echo()
+    click.echo("\nNext:")
     for command, purpose in (
-        ("simulator scenarios", f"more stories; next, simulator demo {other}"),
-        ("simulator serve", "a simulator for your own program"),
-        ("simulator tail", "what happens on it"),
+        (f"simulator demo {other}", "another story; simulator scenarios lists them"),
+        ("simulator serve", "a simulator for your own programs"),
+        ("simulator tail", "what happens on it, as above"),
     ):
-        click.echo(f"  {click.style(command.ljust(20), fg='cyan')}{purpose}")
+        click.echo(f"  {click.style(command.ljust(29), fg='cyan')}{purpose}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +17,8 @@ from simulator.cli.terminal import Progress, safe_lines
 if TYPE_CHECKING:
     from simulator.cli.client import Client
     from simulator.v1.broker_pb2 import PublishRecord, PublishRequest
+
+_CHUNK: Final = 1 << 16
 
 
 @click.command(short_help="Put events into a running simulator.")
@@ -150,14 +153,15 @@ def _stream(client: Client, file: IO[bytes], pattern: PublishRecord, *, validate
     from simulator.cli.client import ServerError
 
     lines = array("Q")
+    name = getattr(file, "name", "<stdin>")
 
     def requests() -> Iterator[PublishRequest]:
         from simulator.v1.broker_pb2 import PublishRequest
 
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file), start=1):
             if line.strip():
                 request = PublishRequest(records=[pattern], no_validate=not validate)
-                request.records[0].raw = line.rstrip(b"\r\n")
+                request.records[0].raw = line.removesuffix(b"\r")
                 lines.append(number)
                 progress.update(lambda: f"{len(lines):,} records sent")
                 yield request
@@ -166,9 +170,27 @@ def _stream(client: Client, file: IO[bytes], pattern: PublishRecord, *, validate
         try:
             answer = client.publish_stream(requests())
         except ServerError as error:
-            raise failures.CommandFailed(_at_line(str(error), file.name, lines)) from None
-    _warn([_at_line(warning, file.name, lines) for warning in answer.warnings])
+            raise failures.CommandFailed(_at_line(str(error), name, lines)) from None
+    _warn([_at_line(warning, name, lines) for warning in answer.warnings])
     click.echo(f"{answer.accepted:,} record{'' if answer.accepted == 1 else 's'} produced")
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Read lines, without their ends, by the descriptor of the file.
+
+    gRPC asks for them in a thread of its own. One that waits inside `sys.stdin` holds a lock that
+    the interpreter needs when it exits.
+    """
+    try:
+        descriptor = file.fileno()
+    except OSError:  # not a file of the operating system
+        yield from file.read().split(b"\n")
+        return
+    rest = b""
+    while chunk := os.read(descriptor, _CHUNK):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+    yield rest
 
 
 def _at_line(text: str, file: str, lines: Sequence[int]) -> str:

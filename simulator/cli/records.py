@@ -15,7 +15,7 @@ from simulator.cli.words import DIM, WARNING, People, Span, describe
 from simulator.log.record import Record
 
 _GAP: Final = "  "
-_PLACE_WIDTH: Final = 14
+_PLACE_WIDTH: Final = 15
 
 
 def json_line(record: Record, typed: Any = None) -> str:

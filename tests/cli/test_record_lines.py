@@ -109,9 +109,9 @@ def test_on_a_terminal_the_date_comes_once(monkeypatch):
         for later in (0, 1, 86_400_000)
     ]
     assert shown == [
-        "2026-01-01\n20:00:00.123  chat@7          alice connected",
-        "20:00:00.124  chat@7          alice connected",
-        "2026-01-02\n20:00:00.123  chat@7          alice connected",
+        "2026-01-01\n20:00:00.123  chat@7           alice connected",
+        "20:00:00.124  chat@7           alice connected",
+        "2026-01-02\n20:00:00.123  chat@7           alice connected",
     ]
 
 
@@ -120,7 +120,7 @@ def test_in_a_pipe_every_line_stands_for_itself():
     text = "word " * 100
     shown = click.unstyle(lines.render(record(chat(text), partition=3, unchecked=True), "a note"))
     assert shown == (
-        f"2026-01-01T20:00:00.123Z  chat[3]@7       unchecked alice → bob  {text}  a note"
+        f"2026-01-01T20:00:00.123Z  chat[3]@7        unchecked alice → bob  {text}  a note"
     )
 
 
@@ -134,8 +134,8 @@ def test_long_texts_go_on_below_and_fit(monkeypatch, width, text):
     _, *shown = click.unstyle(lines.render(record(chat(text)))).split("\n")
     assert len(shown) > 1
     assert all(cell_len(line) <= width for line in shown)
-    assert {line[:30].strip() for line in shown[1:]} == {""}
-    joined = "".join(line[30:] for line in shown).replace(" ", "")
+    assert {line[:31].strip() for line in shown[1:]} == {""}
+    joined = "".join(line[31:] for line in shown).replace(" ", "")
     assert joined == f"alice→bob{text}".replace(" ", "")
 
 
