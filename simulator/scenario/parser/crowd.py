@@ -86,9 +86,8 @@ class Rate(Kind[int]):
 
     def _read(self, node: Node, context: Context) -> int:
         what = "a rate such as 20/s, 5/m or 0.5/h"
-        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            raise context.expected(what, node)
-        match = self._pattern.fullmatch(node.value)
+        value = context.text(node) if isinstance(node, ScalarNode) else None
+        match = self._pattern.fullmatch(value) if isinstance(value, str) else None
         if match is None or not Fraction(match[1]):
             raise context.expected(what, node)
         return round(UNITS[match[2]] / Fraction(match[1]))

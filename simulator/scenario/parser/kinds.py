@@ -211,17 +211,14 @@ class Duration(Kind[int]):
 
     def _read(self, node: Node, context: Context) -> int:
         what = "a duration such as 250ms, 5s or 1m30s"
-        if not isinstance(node, ScalarNode) or isinstance(node.value, bool) or node.value is None:
-            raise context.expected(what, node)
-        if isinstance(node.value, (int, float)):
-            raise context.reject(
-                node,
-                f"expected {what}, found {describe(node)}; add a unit: {node.text}s, {node.text}ms",
-            )
-        if "${" in node.value:
+        value = context.text(node) if isinstance(node, ScalarNode) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            unit = f"add a unit: {value}s, {value}ms"
+            raise context.reject(node, f"expected {what}, found {describe(node)}; {unit}")
+        if not isinstance(value, str):
             raise context.expected(what, node)
         try:
-            duration = parse_duration(node.value)
+            duration = parse_duration(value)
         except DurationError as error:
             raise context.reject(node, str(error)) from None
         if duration < self._minimum:
