@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 
 from google.protobuf import timestamp_pb2
@@ -14,6 +15,7 @@ from simulator.listeners.grpc.filters import from_value
 from simulator.listeners.grpc.requests import Checks
 from simulator.listeners.grpc.starts import timestamp_is_valid
 from simulator.scenario import library
+from simulator.scenario.errors import PlayError
 from simulator.scenario.parser import load_script, parse_script
 from simulator.scenario.player import Play, Player, PlayState
 from simulator.scenario.script import Script
@@ -26,8 +28,6 @@ STATES = {
     PlayState.ERROR: scenarios_pb2.PLAY_STATE_ERROR,
     PlayState.STOPPED: scenarios_pb2.PLAY_STATE_STOPPED,
 }
-
-_NANOSECONDS = 1_000_000_000
 
 
 class ScenariosServicer:
@@ -99,21 +99,23 @@ class ScenariosServicer:
             timestamp_is_valid(request.start), "start", "lies outside the years 1 to 9999"
         )
         checks.not_negative(request.speed, "speed")
+        checks.require(request.speed != math.inf, "speed", "is inf; 0 plays as fast as possible")
         checks.done()
         try:
             script = self._script(request)
         except SimulatorError as error:
             raise FieldError(kind or "script", error) from None
         start = request.start
-        return self._player.start(
-            script,
-            seed=request.seed if request.HasField("seed") else None,
-            start=(
-                start.seconds * _NANOSECONDS + start.nanos if request.HasField("start") else None
-            ),
-            speed=request.speed if request.HasField("speed") else self._speed,
-            variables={name: from_value(value) for name, value in request.variables.items()},
-        )
+        try:
+            return self._player.start(
+                script,
+                seed=request.seed if request.HasField("seed") else None,
+                start=start.ToNanoseconds() if request.HasField("start") else None,
+                speed=request.speed if request.HasField("speed") else self._speed,
+                variables={name: from_value(value) for name, value in request.variables.items()},
+            )
+        except PlayError as error:
+            raise FieldError("variables", error) from None
 
     def _script(self, request: scenarios_pb2.PlayRequest) -> Script:
         """Read the script; a client reaches the library by name, and no other file."""
@@ -124,12 +126,13 @@ class ScenariosServicer:
 
 def progress(play: Play) -> scenarios_pb2.PlayProgress:
     """Describe how a play stands."""
-    seconds, nanos = divmod(play.story_time_ns, _NANOSECONDS)
+    story_time = timestamp_pb2.Timestamp()
+    story_time.FromNanoseconds(play.story_time_ns)
     return scenarios_pb2.PlayProgress(
         play_id=play.id,
         name=play.name,
         state=STATES[play.state],
         events=play.events,
-        story_time=timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos),
+        story_time=story_time,
         problems=play.problems,
     )
