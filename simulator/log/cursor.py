@@ -30,13 +30,13 @@ class Cursor:
     - retention or delete_records removed records not yet read: it goes on at the first one kept,
       and `skipped` grows by their number;
     - the log was reset: it begins again at offset 0, with the records appended since;
-    - a snapshot was restored: it goes back to the lowest offset at which the restored records
-      may differ from those it could have read, so it may deliver a record twice and misses none;
+    - a snapshot was restored: it goes back to the first offset at which the restored records are
+      others than those it has read, and reads on from there;
     - a topic was deleted: poll raises TopicDeleted (a TopicNotFound). A topic created again under
       the name is another topic; open a new cursor, with `offsets` of the others if wanted.
     """
 
-    __slots__ = ("_epoch", "_log", "_offsets", "_partitions", "_sources", "skipped")
+    __slots__ = ("_log", "_offsets", "_partitions", "_sources", "_timelines", "skipped")
 
     def __init__(self, log: TopicLog, starts: Sequence[tuple[Partition, int]]) -> None:
         for partition, offset in starts:
@@ -45,8 +45,8 @@ class Cursor:
                     partition.topic, partition.index, offset, partition.start, partition.end
                 )
         self._log = log
-        self._epoch = log.epoch
         self._partitions = [partition for partition, _ in starts]
+        self._timelines = [partition.timeline for partition, _ in starts]
         self._offsets = [offset for _, offset in starts]
         self._sources = tuple((p.topic, p.index) for p in self._partitions)
         self.skipped = 0
@@ -148,14 +148,14 @@ class Cursor:
     def _catch_up(self) -> None:
         """Bring the offsets in line with what has happened to the partitions."""
         offsets = self._offsets
-        rewind = self._epoch != self._log.epoch
         for i, partition in enumerate(self._partitions):
-            if rewind:
-                offsets[i] = min(offsets[i], partition.diverged_since(self._epoch))
+            if partition.timeline is not self._timelines[i]:
+                common_end = partition.timeline.common_end(self._timelines[i])
+                offsets[i] = min(offsets[i], common_end)
+                self._timelines[i] = partition.timeline
             if offsets[i] < partition.start:
                 self.skipped += partition.start - offsets[i]
                 offsets[i] = partition.start
-        self._epoch = self._log.epoch
 
     def _check_alive(self) -> None:
         for partition in self._partitions:

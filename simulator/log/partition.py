@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from operator import sub
 from typing import Final, NamedTuple
@@ -22,6 +21,7 @@ from simulator.log.segment import (
     Segment,
     headers_memory,
 )
+from simulator.log.timeline import Timeline
 
 TRIM_MEMORY: Final = 64 * 1024
 """A front-cut segment is copied without its cut part only when that gives back this much."""
@@ -44,6 +44,7 @@ class PartitionState(NamedTuple):
     end: int
     start_bytes: int
     end_bytes: int
+    timeline: Timeline
 
 
 class Partition:
@@ -62,7 +63,6 @@ class Partition:
         "_segments",
         "_shared",
         "_shared_to",
-        "_truncations",
         "deleted",
         "end",
         "end_bytes",
@@ -70,6 +70,7 @@ class Partition:
         "source",
         "start",
         "start_bytes",
+        "timeline",
         "topic",
     )
 
@@ -79,11 +80,11 @@ class Partition:
         self.source = ((topic, index),)
         self.deleted = False
         self._memory = memory
-        self._truncations: list[tuple[int, int]] = []
-        self._load(PartitionState(_NOTHING, 0, 0, 0, 0))
+        self.timeline = Timeline()
+        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline))
 
     def _load(self, state: PartitionState) -> None:
-        self._segments, self.start, self.end, self.start_bytes, self.end_bytes = state
+        self._segments, self.start, self.end, self.start_bytes, self.end_bytes, _ = state
         self._seal()
         self._share()
 
@@ -190,8 +191,7 @@ class Partition:
         self._memory.reap(REAP_SEGMENTS)
         segments = self._own_segments()
         del segments[base]
-        copy = head.tail(self.start)
-        self._memory.taken += copy.memory
+        copy = head.move_tail(self.start)
         if head is self._active:
             self._open(copy)
         else:
@@ -333,43 +333,27 @@ class Partition:
         self._seal()
         self._share()
         return PartitionState(
-            self._segments, self.start, self.end, self.start_bytes, self.end_bytes
+            self._segments, self.start, self.end, self.start_bytes, self.end_bytes, self.timeline
         )
 
-    def restore(self, state: PartitionState, taken: int, epoch: int) -> None:
-        """Hold again what was frozen in epoch `taken`; the log is now in `epoch`."""
-        common = min(state.end, self.diverged_since(taken))
-        if common < self.end:
-            self._note_truncation(common, epoch)
+    def restore(self, state: PartitionState) -> None:
+        """Hold again what was frozen."""
+        if self.timeline is not state.timeline or self.end != state.end:
+            self.timeline = Timeline(state.timeline, state.end)
         self._load(state)
         self.deleted = False
 
-    def empty(self, epoch: int) -> None:
-        """Hold nothing and begin again at offset 0; the log is now in `epoch`."""
+    def empty(self) -> None:
+        """Hold nothing and begin again at offset 0."""
         if self.end:
-            self._note_truncation(0, epoch)
-        self._load(PartitionState(_NOTHING, 0, 0, 0, 0))
+            self.timeline = Timeline(self.timeline, 0)
+        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline))
         self.deleted = False
 
     def delete(self) -> None:
-        """Let go of the records; the offsets stay known in case a snapshot brings them back."""
+        """Let go of the records; the rest stays known in case a snapshot brings them back."""
         self.cut(self.end)
         self.deleted = True
-
-    def _note_truncation(self, offset: int, epoch: int) -> None:
-        # Later truncations to a lower offset make earlier ones pointless, so the list ascends.
-        while self._truncations and self._truncations[-1][1] >= offset:
-            self._truncations.pop()
-        self._truncations.append((epoch, offset))
-
-    def diverged_since(self, epoch: int) -> int:
-        """The lowest offset that the partition was cut back to after `epoch`, else maxsize.
-
-        Records below it are still those that could be read in that epoch. It plays the part that
-        leader epochs play in Kafka (KIP-101).
-        """
-        later = bisect_right(self._truncations, (epoch, sys.maxsize))
-        return self._truncations[later][1] if later < len(self._truncations) else sys.maxsize
 
 
 def _within(indexes: dict[int, Headers] | set[int], low: int, high: int) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Final, NamedTuple
 
 from simulator.log.errors import InvalidRecord
@@ -57,3 +58,13 @@ def headers_size(topic: str, headers: Headers) -> int:
         if value is not None:
             size += len(value)
     return size
+
+
+def check_timestamp(topic: str, timestamp: int) -> None:
+    """Raise InvalidRecord unless `timestamp` is a 64-bit integer. `topic` is for the error."""
+    try:
+        array("q", (timestamp,))
+    except (TypeError, OverflowError):
+        raise InvalidRecord(
+            topic, f"timestamp {timestamp!r} is no 64-bit integer (ms since the epoch)"
+        ) from None

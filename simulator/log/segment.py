@@ -35,6 +35,7 @@ class Segment:
 
     __slots__ = (
         "_account",
+        "_moved_memory",
         "_order",
         "base_bytes",
         "base_offset",
@@ -59,13 +60,15 @@ class Segment:
         self.headers: dict[int, Headers] = {}  # by index, only for records that have some
         self.unchecked: set[int] = set()
         self.headers_memory = 0
+        self._moved_memory = 0
         self._order: tuple[int, int, bool] | None = None
         self._account = memory
 
     def __del__(self) -> None:
         # Only the interpreter knows when the last snapshot that shares a segment is gone.
         numbers = (self.timestamps, self.positions, self.ends)
-        self._account.bury(self.memory, (self.values, self.keys, self.headers, numbers))
+        columns = (self.values, self.keys, self.headers, numbers)
+        self._account.bury(self.memory - self._moved_memory, columns)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -129,8 +132,11 @@ class Segment:
                 index += 1
         return self.base_offset + index if index < rows else None
 
-    def tail(self, offset: int) -> Segment:
-        """A copy, open for appends, of the records from `offset` on."""
+    def move_tail(self, offset: int) -> Segment:
+        """A segment, open for appends, of the records from `offset` on.
+
+        It accounts for their memory from now on; drop this one.
+        """
         index = offset - self.base_offset
         copy = Segment(offset, self.bytes_before(offset), self._account)
         copy.values = self.values[index:]
@@ -142,6 +148,7 @@ class Segment:
             if row >= index:
                 copy.headers[row - index] = headers
                 copy.headers_memory += headers_memory(headers)
+        self._moved_memory = copy.memory
         copy.unchecked = {row - index for row in self.unchecked if row >= index}
         return copy
 

@@ -13,18 +13,16 @@ class Snapshot:
     reference to the snapshot is dropped. It says nothing of its content by itself: restore it.
     """
 
-    __slots__ = ("__weakref__", "epoch", "offsets", "owner", "position", "topics")
+    __slots__ = ("__weakref__", "offsets", "owner", "position", "topics")
 
     def __init__(
         self,
         owner: object,
-        epoch: int,
         position: int,
         topics: tuple[TopicState, ...],
         offsets: OffsetTable,
     ) -> None:
         self.owner = owner
-        self.epoch = epoch
         self.position = position
         self.topics = topics
         self.offsets = offsets

@@ -62,6 +62,7 @@ class Topic:
         "next_unkeyed",
         "partitions",
         "retention",
+        "size_bound",
         "sole",
         "topic_id",
     )
@@ -87,8 +88,12 @@ class Topic:
         self.sole = self.partitions[0] if partitions == 1 else None
         self.retention = retention
         self.limited = retention.max_records is not None or retention.max_bytes is not None
-        # A record that the retention would delete at once is refused instead.
-        self.max_record_bytes = min(max_record_bytes, retention.max_bytes or max_record_bytes)
+        self.max_record_bytes = max_record_bytes
+        self.size_bound = "max_record_bytes"
+        if retention.max_bytes is not None and retention.max_bytes < max_record_bytes:
+            # A record that the retention would delete at once is refused instead.
+            self.max_record_bytes = retention.max_bytes
+            self.size_bound = "the topic's retention max_bytes"
         self.next_unkeyed = 0
 
     def partition(self, index: int) -> Partition:
@@ -120,17 +125,17 @@ class Topic:
         """What the topic holds, not to be changed by anything that comes after."""
         return TopicState(self, self.next_unkeyed, tuple(p.freeze() for p in self.partitions))
 
-    def restore(self, state: TopicState, taken: int, epoch: int) -> None:
-        """Hold again what was frozen in epoch `taken`; the log is now in `epoch`."""
+    def restore(self, state: TopicState) -> None:
+        """Hold again what was frozen."""
         self.next_unkeyed = state.next_unkeyed
         for partition, frozen in zip(self.partitions, state.partitions, strict=True):
-            partition.restore(frozen, taken, epoch)
+            partition.restore(frozen)
 
-    def empty(self, epoch: int) -> None:
-        """Hold nothing and begin again at offset 0; the log is now in `epoch`."""
+    def empty(self) -> None:
+        """Hold nothing and begin again at offset 0."""
         self.next_unkeyed = 0
         for partition in self.partitions:
-            partition.empty(epoch)
+            partition.empty()
 
     def delete(self) -> None:
         """Let go of the records, and tell readers that the topic is gone."""

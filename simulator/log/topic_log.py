@@ -18,7 +18,6 @@ from simulator.log.columns import RecordColumns
 from simulator.log.cursor import Cursor
 from simulator.log.errors import (
     ForeignSnapshot,
-    InvalidRecord,
     LogFull,
     OffsetOutOfRange,
     RecordTooLarge,
@@ -28,8 +27,9 @@ from simulator.log.errors import (
 from simulator.log.groups import GroupOffsets
 from simulator.log.memory import Memory
 from simulator.log.partition import Partition
-from simulator.log.record import Headers, Record, RecordPlace, headers_size
+from simulator.log.record import Headers, Record, RecordPlace, check_timestamp, headers_size
 from simulator.log.retention import Retention
+from simulator.log.room import make_room
 from simulator.log.segment import RECORD_MEMORY, headers_memory
 from simulator.log.snapshot import Snapshot
 from simulator.log.topic import Topic, TopicInfo
@@ -51,8 +51,7 @@ class TopicLog:
     `max_bytes` bounds what the log accounts for, snapshots included: the bytes of every key, value
     and header plus 128 for each record and 200 for each header. When a record does not fit, append
     raises LogFull and nothing has changed. `max_record_bytes` bounds key, value and headers of one
-    record. `end_position` is the position that the next append gets; `epoch` counts the resets
-    and restores.
+    record. `end_position` is the position that the next append gets.
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class TopicLog:
         self.max_bytes = max_bytes
         self.max_record_bytes = max_record_bytes
         self.end_position = 0
-        self.epoch = 0
         self._created = 0
         self._topics: dict[str, Topic] = {}
         self._permanent: dict[str, Topic] = {}
@@ -169,17 +167,17 @@ class TopicLog:
             size += headers_size(topic, headers)
             cost = size + RECORD_MEMORY + headers_memory(headers)
         if size > target.max_record_bytes:
-            raise self._too_large(target, size)
+            raise RecordTooLarge(topic, size, target.size_bound, target.max_record_bytes)
         memory = self._memory
         if memory.taken + cost > self.max_bytes:
+            check_timestamp(topic, timestamp)  # making room may delete what is out of retention
             self._make_room(target, chosen, size, cost)
         position = self.end_position
         try:
             offset = chosen.append(value, key, timestamp, position, size)
         except (TypeError, OverflowError):
-            raise InvalidRecord(
-                topic, f"timestamp {timestamp!r} is no 64-bit integer (ms since the epoch)"
-            ) from None
+            check_timestamp(topic, timestamp)
+            raise
         memory.taken += cost
         self.end_position = position + 1
         if headers or unchecked:
@@ -192,41 +190,17 @@ class TopicLog:
             self._waiters.wake(topic)
         return _new_place((topic, chosen.index, offset, timestamp))
 
-    def _too_large(self, topic: Topic, size: int) -> RecordTooLarge:
-        if size > self.max_record_bytes:
-            return RecordTooLarge(topic.name, size, "max_record_bytes", self.max_record_bytes)
-        return RecordTooLarge(
-            topic.name, size, "the topic's retention max_bytes", topic.max_record_bytes
-        )
-
     def _make_room(self, topic: Topic, partition: Partition, size: int, cost: int) -> None:
-        """Find `cost` bytes of memory without losing anything, or raise LogFull.
-
-        In turn: free what is dead; copy segments without their deleted records; delete what the
-        topic's retention would delete after this append anyway, if that is enough.
-        """
-        memory = self._memory
         allowed = self.max_bytes - cost
-        if memory.reap_down_to(allowed):
-            return
         snapshots = bool(self._snapshots)
-        for each in self._all_partitions():
-            each.trim(snapshots)
-        if memory.reap_down_to(allowed):
+        topics = self._topics.values()
+        if make_room(self._memory, allowed, topics, (topic, partition), size, snapshots):
             return
-        # While a snapshot shares the oldest records, deleting them would free nothing.
-        if topic.limited and not snapshots:
-            start = partition.retained_from(topic.retention, 1, size)
-            if memory.taken - partition.memory_before(start) <= allowed:
-                partition.cut(start)
-                partition.trim(snapshots)
-                memory.reap_down_to(allowed)
-                return
         raise LogFull(
             topic.name,
             size,
             max_bytes=self.max_bytes,
-            held=memory.taken,
+            held=self._memory.taken,
             records=self.records_held,
             snapshots=len(self._snapshots),
         )
@@ -349,12 +323,11 @@ class TopicLog:
         Positions begin at 0 again. Snapshots taken before can still be restored. Members of
         groups stay, since they are connections and no data.
         """
-        self.epoch += 1
         for topic in self._topics.values():
             topic.delete()
         self._topics.clear()
         for name, topic in self._permanent.items():
-            topic.empty(self.epoch)
+            topic.empty()
             self._topics[name] = topic
         self.end_position = 0
         self.groups.restore({})
@@ -364,7 +337,6 @@ class TopicLog:
         """Remember everything as it is now, in time independent of how much that is."""
         snapshot = Snapshot(
             self._identity,
-            self.epoch,
             self.end_position,
             tuple(topic.freeze() for topic in self._topics.values()),
             self.groups.freeze(),
@@ -379,7 +351,6 @@ class TopicLog:
         """
         if snapshot.owner is not self._identity:
             raise ForeignSnapshot
-        self.epoch += 1
         remembered = {state.topic.name: state.topic for state in snapshot.topics}
         for name, topic in self._topics.items():
             if remembered.get(name) is not topic:
@@ -387,7 +358,7 @@ class TopicLog:
         self._topics.clear()
         self._topics.update(remembered)
         for state in snapshot.topics:
-            state.topic.restore(state, snapshot.epoch, self.epoch)
+            state.topic.restore(state)
         self.end_position = snapshot.position
         self.groups.restore(snapshot.offsets)
         self._waiters.wake_all()

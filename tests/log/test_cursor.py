@@ -243,3 +243,45 @@ def test_a_topic_deleted_and_restored_between_polls_reads_on(log: TopicLog) -> N
         append(log, "a other", "a other")
     append(log, "a 2")
     assert values(cursor.poll(10)) == [b"2"]
+
+
+def test_a_topic_that_a_restore_undoes_is_a_deleted_topic(log: TopicLog) -> None:
+    with log.fork():
+        log.delete_topic("a")
+        log.create_topic("a")
+        cursor = log.cursor({("a", 0): 0})
+    append(log, "a 1")
+    with pytest.raises(TopicDeleted):
+        cursor.poll(1)
+
+
+def test_what_is_restored_counts_and_not_the_way_there(log: TopicLog) -> None:
+    append(log, "a 0", "a 1", "a 2", "a 3")
+    snapshots = {}
+    for kept in (4, 3, 2):
+        with log.fork():
+            log.reset()
+            append(log, *[f"a {i}" for i in range(kept)])
+            snapshots[kept] = log.snapshot()
+    for order in ([3, 2, 4], [2, 3, 4], [4, 2, 3], [4, 3, 2]):
+        log.restore(snapshots[4])
+        cursor = log.cursor({("a", 0): 4})
+        log.restore(snapshots[4])
+        assert cursor.at_end  # the same records as before
+        for kept in order:
+            log.restore(snapshots[kept])
+        # Each was another beginning, but the first of them is the one that was read.
+        assert cursor.offsets == {("a", 0): 4 if kept == 4 else 0}
+
+
+def test_restores_further_and_further_back(log: TopicLog) -> None:
+    snapshots = []
+    for i in range(5):
+        snapshots.append(log.snapshot())
+        append(log, f"a {i}")
+    cursor = log.cursor({("a", 0): 5})
+    for snapshot in (snapshots[4], snapshots[3], snapshots[1]):
+        log.restore(snapshot)
+    append(log, "a new", "a new", "a new", "a new", "a new")
+    assert cursor.offsets == {("a", 0): 1}
+    assert values(cursor.poll(10)) == [b"new"] * 5

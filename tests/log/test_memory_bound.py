@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from simulator.log import LogFull, Retention, TopicLog
+from simulator.log import InvalidRecord, LogFull, Retention, TopicLog
 
 VALUE = bytes(600)
 EVENT = 600 + 128
@@ -90,6 +90,9 @@ def test_retention_makes_room_for_the_record_that_is_refused_otherwise() -> None
     log = make(100, Retention(max_records=100))
     fill(log, 10_000)
     assert log.bounds("chat", 0) == (9_900, 10_000)
+    with pytest.raises(InvalidRecord):
+        log.append("chat", VALUE, timestamp=1 << 63)
+    assert log.bounds("chat", 0) == (9_900, 10_000)
 
 
 def test_retention_that_would_not_be_enough_deletes_nothing() -> None:
@@ -166,7 +169,7 @@ def test_a_topic_that_keeps_little_holds_little() -> None:
     fill(log, 10_000)
     # What is cut is given back when it is half of a segment and at least 64 KiB; what was given
     # back last may wait to be reaped.
-    assert log.memory_held <= 2 * (2 * 100 * EVENT + 65_536)
+    assert log.memory_held <= 2 * 2 * 100 * EVENT + 65_536
 
 
 def test_a_topic_that_keeps_many_segments_holds_little_more() -> None:
