@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from simulator.catalog.suggestions import closest
 from simulator.scenario import library
 from simulator.scenario.errors import IncludeError
+from simulator.scenario.yaml_nodes import shorten
 from simulator.scenario.yaml_source import MAX_BYTES
 
 _LIBRARY_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.ya?ml)?", re.ASCII)
@@ -53,8 +54,9 @@ class LibraryIncludes:
             raise IncludeError(f"'{name}' is not the name of a library file; paths are not allowed")
         path = library.file(name)
         if path is None:
-            known = [path.name for path in library.files()]
-            raise IncludeError(f"the library has no file '{name}'{_meant(name, known)}")
+            meant = _nearest(name, [path.name for path in library.files()])
+            hint = f" (did you mean '{meant}'?)" if meant else ""
+            raise IncludeError(f"the library has no file '{name}'{hint}")
         return Source(path.name, path.stem, read_script_file(path))
 
 
@@ -67,26 +69,25 @@ class FileIncludes:
 
     def find(self, name: str, including: str) -> Source:
         """The file beside `including`, else the library's."""
-        folder = Path(including).parent
-        path = folder / name
-        if not os.path.isfile(path):
-            found = library.file(name) if _LIBRARY_NAME.fullmatch(name) else None
-            if found is None:
-                raise IncludeError(self._missing(name, path))
-            path = found
-        return Source(os.path.normpath(path), self.identify(str(path)), read_script_file(path))
+        path = Path(including).parent / name
+        candidates = (path, path.with_name(f"{path.name}.yaml") if path.name else path)
+        found = next((each for each in candidates if os.path.isfile(each)), None)
+        if found is None and _LIBRARY_NAME.fullmatch(name):
+            found = library.file(name)
+        if found is None:
+            raise IncludeError(self._missing(name, path))
+        path = Path(os.path.normpath(found))
+        return Source(str(path), self.identify(str(path)), read_script_file(path))
 
     def _missing(self, name: str, path: Path) -> str:
         if os.path.isdir(path):
             return f"'{name}' is a folder, not a file"
-        names = neighbours(path.parent)
-        meant = closest(path.name, names)
-        if meant is not None:
-            meant = os.path.join(os.path.dirname(name), meant)
-        else:
-            meant = closest(name, [each.name for each in library.files()])
-        hint = f" (did you mean '{meant}'?)" if meant else f"; it would be {path}"
-        return f"there is no file '{name}'{hint}"
+        beside = _nearest(path.name, neighbours(path.parent))
+        meant = os.path.join(os.path.dirname(name), beside) if beside else None
+        meant = meant or _nearest(name, [each.name for each in library.files()])
+        return f"there is no file '{shorten(name)}'" + (
+            f" (did you mean '{meant}'?)" if meant else f"; it would be {shorten(str(path), 200)}"
+        )
 
 
 def read_script_file(path: Path) -> bytes:
@@ -116,7 +117,7 @@ def neighbours(folder: Path) -> list[str]:
     return names
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
-    stems = {Path(each).stem for each in known}
-    meant = closest(Path(name).stem, stems)
-    return f" (did you mean '{meant}'?)" if meant else ""
+def _nearest(name: str, files: Iterable[str]) -> str | None:
+    """The file whose name, its ending aside, is most likely meant."""
+    stems = {Path(file).stem: file for file in files}
+    return stems.get(closest(Path(name).stem, stems) or "")

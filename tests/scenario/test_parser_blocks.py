@@ -173,7 +173,8 @@ PROBLEMS = [
         ["5:40: ${x} is a list here, which cannot stand inside a text"],
     ),
     (
-        "- use: {block: a, with: {x: zed}}\nblocks: {a: [chat: {from: bob, to: bob, text: 'a${x.id}'}]}",
+        "- use: {block: a, with: {x: zed}}\n"
+        "blocks: {a: [chat: {from: bob, to: bob, text: 'a${x.id}'}]}",
         ["5:49: ${x.id}: 'zed' is neither a user nor a party"],
     ),
     (
