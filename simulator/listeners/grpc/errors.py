@@ -58,6 +58,12 @@ class FieldError(ListenerError):
 class SubscriptionEnded(ListenerError):
     """A subscription cannot go on, since a topic of it was deleted."""
 
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"topic {topic!r} was deleted while it was subscribed to; "
+            "subscribe again once it has been created again"
+        )
+
 
 class NotPublishedYet(ListenerError):
     """A group acknowledges a record that does not exist."""

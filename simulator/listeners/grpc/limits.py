@@ -25,7 +25,7 @@ RESPONSE_BYTES = 1024 * 1024
 """A response of Subscribe: as large as it pays, and far below the 4 MiB that clients accept by
 default. One record that is larger travels alone."""
 
-SCAN_RECORDS = 4096
+SCAN_RECORDS = 1024
 """Records that one filtered subscriber looks at before others get their turn."""
 
 CACHE_BYTES = 64 * 1024 * 1024

@@ -11,7 +11,7 @@ from itertools import count
 from typing import NamedTuple
 
 from simulator.listeners.grpc.starts import Place
-from simulator.log import RecordColumns, Share, TopicLog
+from simulator.log import Cursor, RecordColumns, Share, TopicLog
 
 
 class Gap(NamedTuple):
@@ -72,17 +72,19 @@ class GroupStarts:
 
     def __init__(self, log: TopicLog) -> None:
         self._log = log
-        self._epoch = log.epoch
-        self._starts: dict[str, dict[Place, int]] = {}
+        self._starts: dict[str, dict[Place, Cursor]] = {}
 
     def of(self, group: str, place: Place, start: int) -> int:
         """Return where the group begins to read a partition; `start` where it has not begun."""
-        if self._epoch != self._log.epoch:
-            # Offsets of before a reset or restore mean nothing now; everything since is new.
-            self._epoch = self._log.epoch
-            for starts in self._starts.values():
-                starts.update(dict.fromkeys(starts, 0))
-        return self._starts.setdefault(group, {}).setdefault(place, start)
+        starts = self._starts.setdefault(group, {})
+        try:
+            # A cursor that reads nothing goes along when the log is cut, reset or restored.
+            return starts[place].offsets[place]
+        except KeyError:  # not begun, or the topic was deleted
+            first, end = self._log.bounds(*place)
+            start = max(first, min(start, end))
+            starts[place] = self._log.cursor({place: start})
+            return start
 
     def forget(self, group: str) -> None:
         """Forget a group without members."""

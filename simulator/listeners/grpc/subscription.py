@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from simulator.listeners.grpc.encoding import encode_records
@@ -31,15 +32,28 @@ from simulator.v1 import broker_pb2
 
 
 class Caches:
-    """What all subscriptions of one listener share."""
+    """What all subscriptions of one listener share, as long as there are any."""
 
     def __init__(self, log: TopicLog, types: TypedEvents) -> None:
         self._types = types
+        self._users = 0
         self.plain: RecordCache[bytes] = RecordCache(log, encode_records, len, CACHE_BYTES)
         self.typed: RecordCache[bytes] = RecordCache(log, self._encode_typed, len, CACHE_BYTES // 2)
         self.envelopes: RecordCache[Envelope] = RecordCache(
             log, _envelopes, lambda _: 200, CACHE_BYTES // 8
         )
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the caches for the time of a subscription; the last one frees them."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                for cache in (self.plain, self.typed, self.envelopes):
+                    cache.close()
 
     def _encode_typed(self, columns: RecordColumns, rows: Sequence[int]) -> list[bytes]:
         return encode_records(columns, rows, self._types.encode)
@@ -70,8 +84,8 @@ class Subscription:
         self._log = log
         self._topics = topics
         self._reader = reader
+        self._caches = caches
         self._pieces = caches.typed if typed else caches.plain
-        self._envelopes = caches.envelopes
         self._filter = record_filter
         self._remaining = limits.max_records
         self._stop_position = limits.stop_position
@@ -82,26 +96,27 @@ class Subscription:
         """Yield serialized `SubscribeResponse`s, until there is all that was asked for."""
         changed = asyncio.Event()
         wake = changed.set
-        try:
-            while True:
-                responses, caught_up = self._collect()
-                for response in responses:
-                    yield response
-                if self._finished:
-                    return
-                if responses:
-                    continue  # much may have happened while they were sent
-                if caught_up:
-                    changed.clear()
-                    self._log.wait(wake, self._topics)
-                    await changed.wait()
-                else:
-                    await asyncio.sleep(0)  # nothing fits so far; others have their turn
-        except TopicDeleted as error:
-            raise SubscriptionEnded(str(error)) from None
-        finally:
-            self._log.cancel_wait(wake)
-            self._reader.close()
+        with self._caches.in_use():
+            try:
+                while True:
+                    responses, caught_up = self._collect()
+                    for response in responses:
+                        yield response
+                    if self._finished:
+                        return
+                    if responses:
+                        continue  # much may have happened while they were sent
+                    if caught_up:
+                        changed.clear()
+                        self._log.wait(wake, self._topics)
+                        await changed.wait()
+                    else:
+                        await asyncio.sleep(0)  # nothing fits so far; others have their turn
+            except TopicDeleted as error:
+                raise SubscriptionEnded(error.topic) from None
+            finally:
+                self._log.cancel_wait(wake)
+                self._reader.close()
 
     def _collect(self) -> tuple[list[bytes], bool]:
         """Read until there is a response's worth; return it, and whether the end was reached.
@@ -155,7 +170,7 @@ class Subscription:
                 self._finished = True
         if self._filter is not None:
             if self._filter.tests_envelope:
-                envelopes = self._envelopes.get(columns, rows)
+                envelopes = self._caches.envelopes.get(columns, rows)
                 rows = [rows[index] for index in self._filter.fitting(envelopes)]
             if self._filter.tests_fields:
                 fits = self._filter.fits

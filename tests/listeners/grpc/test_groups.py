@@ -228,3 +228,16 @@ async def test_deleted_records_may_be_acknowledged(server: Server) -> None:
     server.log.delete_records("anything", 0, 4)
     await acknowledge(server, ("anything", 0, 1))
     assert await server.offsets(group="g") == [4]
+
+
+async def test_a_topic_created_again_begins_anew_for_a_group_that_lives_on(server: Server) -> None:
+    other = join(server, "chat")
+    server.rooms.put(*range(5))
+    call = join(server)
+    await next_records(call, 5)
+    server.log.delete_topic("anything")
+    await fails(call, Code.NOT_FOUND, "anything")
+    server.log.create_topic("anything")
+    server.rooms.put("new")
+    assert [r.json for r in await next_records(join(server), 1)] == ['"new"']
+    other.cancel()
