@@ -249,13 +249,18 @@ class LogMachine(RuleBasedStateMachine):
         self.readers.append(Reader(self.log.cursor(starts), serials, known, starts))
 
     @precondition(lambda self: self.readers)
-    @rule(
-        data=st.data(),
-        max_records=st.integers(1, 40),
-        max_bytes=st.sampled_from([0, 100, 10_000]),
-    )
-    def poll(self, data: st.DataObject, max_records: int, max_bytes: int) -> None:
-        reader = data.draw(st.sampled_from(self.readers))
+    @rule(max_records=st.integers(1, 40), max_bytes=st.sampled_from([0, 100, 10_000]))
+    def poll(self, max_records: int, max_bytes: int) -> None:
+        for reader in list(self.readers):
+            self.poll_one(reader, max_records, max_bytes)
+
+    @precondition(lambda self: self.readers)
+    @rule()
+    def poll_all_there_is(self) -> None:
+        for reader in list(self.readers):
+            self.poll_one(reader, 1000, 100_000)
+
+    def poll_one(self, reader: Reader, max_records: int, max_bytes: int) -> None:
         if any(self.serial_of(name) != serial for name, serial in reader.serials.items()):
             with pytest.raises(TopicDeleted):
                 reader.cursor.poll(max_records, max_bytes)
