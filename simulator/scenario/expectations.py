@@ -163,10 +163,11 @@ class _CountWatch(_Watch):
 
     def judge(self) -> tuple[bool, str]:
         at_least, at_most = self.expectation.at_least, self.expectation.at_most
-        what = self.wanted[0]
+        wanted = self.wanted[0]
         count = self._count
         if count >= at_least and (at_most is None or count <= at_most):
-            return True, f"{count or 'no'} {what}"
+            return True, f"{count or 'no'} {wanted.said('event' if count == 1 else 'events')}"
+        what = wanted.said("event" if 1 in (at_least, at_most) else "events")
         expected = f"expected {_said_range(at_least, at_most)} {what}, saw {count}"
         if count < at_least:
             return False, f"{expected}: {self._near.explain(self._arrived)}"
@@ -217,7 +218,7 @@ class _OrderWatch(_Watch):
         early = self._early[self._next]
         if early:
             return False, f"{text}: {early} came before that"
-        return False, f"{text}: {self._near.explain()} after that"
+        return False, f"{text}: after that, {self._near.explain()}"
 
 
 class _AllWatch(_Watch):
@@ -244,6 +245,8 @@ class _AllWatch(_Watch):
 
     def judge(self) -> tuple[bool, str]:
         of, have = self.wanted
+        if not self._count:
+            return True, f"no {of}, so all are {_said_have(have)}"
         if not self._wrong:
             return True, f"all of {self._count} {of} are {_said_have(have)}"
         wrong = f"{self._wrong} of {self._count} {'is' if self._wrong == 1 else 'are'} not"

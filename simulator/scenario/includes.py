@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from simulator.catalog.suggestions import closest
 from simulator.scenario import library
 from simulator.scenario.errors import IncludeError
-from simulator.scenario.yaml_nodes import shorten
+from simulator.scenario.yaml_nodes import quoted, shorten
 from simulator.scenario.yaml_source import MAX_BYTES
 
 _LIBRARY_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.ya?ml)?", re.ASCII)
@@ -51,7 +51,9 @@ class LibraryIncludes:
     def find(self, name: str, including: str) -> Source:
         """The library's file of this name, with its ending or without."""
         if not _LIBRARY_NAME.fullmatch(name):
-            raise IncludeError(f"'{name}' is not the name of a library file; paths are not allowed")
+            raise IncludeError(
+                f"{quoted(name, 200)} is not the name of a library file; paths are not allowed"
+            )
         path = library.file(name)
         if path is None:
             meant = _nearest(name, [path.name for path in library.files()])
@@ -81,11 +83,11 @@ class FileIncludes:
 
     def _missing(self, name: str, path: Path) -> str:
         if os.path.isdir(path):
-            return f"'{name}' is a folder, not a file"
+            return f"{quoted(name, 200)} is a folder, not a file"
         beside = _nearest(path.name, neighbours(path.parent))
         meant = os.path.join(os.path.dirname(name), beside) if beside else None
         meant = meant or _nearest(name, [each.name for each in library.files()])
-        return f"there is no file '{shorten(name)}'" + (
+        return f"there is no file {quoted(name, 200)}" + (
             f" (did you mean '{meant}'?)" if meant else f"; it would be {shorten(str(path), 200)}"
         )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from simulator.catalog.suggestions import closest
 from simulator.scenario.errors import StoryNotFound
-from simulator.scenario.yaml_nodes import MapNode, ScalarNode, shorten
+from simulator.scenario.yaml_nodes import MapNode, ScalarNode, quoted
 from simulator.scenario.yaml_source import read_yaml
 
 _INSTALLED = Path(__file__).with_name("library_files")
@@ -58,7 +58,7 @@ def find(name: str) -> Story:
         return _story(names[name])
     meant = closest(name, names)
     hint = f"did you mean '{meant}'?" if meant else "`simulator scenarios` lists them"
-    raise StoryNotFound(f"no story is called '{shorten(name)}' ({hint})")
+    raise StoryNotFound(f"no story is called {quoted(name)} ({hint})")
 
 
 def _story(path: Path) -> Story:

@@ -18,6 +18,7 @@ _MISSING = object()
 _MAX_KINDS = 16
 _MAX_LISTED = 4
 _OTHERS = "others"
+_NOTHING = "nothing arrived"
 
 
 def value_at(event: Mapping[str, Any], path: str, default: object = None) -> object:
@@ -100,7 +101,11 @@ class Conditions:
         )
 
     def __str__(self) -> str:
-        parts = [self.event or "event"]
+        return self.said("event")
+
+    def said(self, any_event: str) -> str:
+        """In words; `any_event` stands for the event's name where any is meant."""
+        parts = [self.event or any_event]
         if self.user is not None:
             parts.append(f"for {self.user}")
         if self.topic is not None:
@@ -176,21 +181,21 @@ class NearMisses:
         name, where the caller did not hand all of them to `note`.
         """
         wanted = self.wanted
-        name = wanted.event or "events"
         if self._fields:
             path, values = max(self._fields.items(), key=lambda item: item[1].total)
             who = f" for {wanted.user}" if wanted.user else ""
             seen = _one_kind(values) or values.in_words(lambda value: f"with {value}")
-            return f"{values.total} {name} arrived{who}, but {path} was {seen}"
+            return f"{self._some(values.total)} arrived{who}, but {path} was {seen}"
         for tally, preposition in ((self._users, "for"), (self._topics, "in topic")):
             if tally.total:
-                return f"{tally.total} {name} arrived, {_shares(tally, preposition)}"
+                return f"{self._some(tally.total)} arrived, {_shares(tally, preposition)}"
         others = arrived or self._names
-        if name in others.counts or (wanted.event is None and others.total):
-            return f"no other {name} arrived"
-        if others.total:
-            return f"no {name} arrived, but {others.in_words()}"
-        return "nothing arrived"
+        if wanted.event is None or wanted.event in others.counts:
+            return f"no other {wanted.event or 'event'} arrived" if others.total else _NOTHING
+        return f"no {wanted.event} arrived, but {others.in_words()}" if others.total else _NOTHING
+
+    def _some(self, count: int) -> str:
+        return f"{count} {self.wanted.event or ('event' if count == 1 else 'events')}"
 
 
 def said_value(value: object) -> str:

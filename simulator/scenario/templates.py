@@ -186,4 +186,4 @@ def _malformed(name: str | None) -> str:
         return "'${' opens a name that is never closed; write ${name}, or $${ for a literal ${"
     if name == "":
         return "'${}' names nothing; write ${name}"
-    return f"{name!r} is not a name; ${{...}} takes a plain name, no expressions"
+    return f"{name[:60]!r} is not a name; ${{...}} takes a plain name, no expressions"

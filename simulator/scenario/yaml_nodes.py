@@ -96,12 +96,17 @@ def describe_value(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return f"the number {value}"
-    return f"the text {shorten(str(value))!r}"
+    return f"the text {quoted(str(value))}"
 
 
 def shorten(text: str, length: int = 60) -> str:
     """The text, cut to a length that fits into a message."""
     return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def quoted(text: str, length: int = 60) -> str:
+    """The text in quotes as messages show it: cut, and in one line."""
+    return repr(shorten(text, length))
 
 
 def scalars(node: Node) -> Iterator[ScalarNode]:

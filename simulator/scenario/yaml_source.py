@@ -20,7 +20,16 @@ import yaml
 from simulator.scenario.errors import Problem
 from simulator.scenario.script import Position
 from simulator.scenario.yaml_errors import BAD_ESCAPE, in_plain_words
-from simulator.scenario.yaml_nodes import Entry, ListNode, MapNode, Node, Plain, ScalarNode, shorten
+from simulator.scenario.yaml_nodes import (
+    Entry,
+    ListNode,
+    MapNode,
+    Node,
+    Plain,
+    ScalarNode,
+    quoted,
+    shorten,
+)
 
 MAX_BYTES = 1024 * 1024
 """The longest script."""
@@ -194,9 +203,11 @@ class _Composer:
         place = _start(event)
         target = self._anchors.get(event.anchor)
         if target is None:
-            raise _YamlProblem(*place, f"no anchor &{event.anchor} comes before this alias")
+            raise _YamlProblem(
+                *place, f"no anchor &{shorten(event.anchor)} comes before this alias"
+            )
         if isinstance(target, _Open):
-            raise _YamlProblem(*place, f"the alias *{event.anchor} contains itself")
+            raise _YamlProblem(*place, f"the alias *{shorten(event.anchor)} contains itself")
         if len(self._stack) + target.height > MAX_DEPTH:
             raise _YamlProblem(*place, _TOO_DEEP)
         if self._total + target.size > MAX_NODES:
@@ -230,7 +241,9 @@ class _Composer:
                 self._report(key, "a key is missing before this ':'")
             elif key.text in entries:
                 first = entries[key.text].key
-                self._report(key, f"{key.text!r} is here twice; the first is in line {first.line}")
+                self._report(
+                    key, f"{quoted(key.text)} is here twice; the first is in line {first.line}"
+                )
             else:
                 entries[key.text] = Entry(key, value)
         return tuple(entries.values())
@@ -262,7 +275,9 @@ class _Composer:
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             position = Position(self._file, *_start(event))
-            self.problems.append(Problem(position, f"tags are not supported; leave out {tag!r}"))
+            self.problems.append(
+                Problem(position, f"tags are not supported; leave out {quoted(tag)}")
+            )
 
     def _report(self, node: Node, message: str) -> None:
         self.problems.append(Problem(node.at, message))

@@ -47,7 +47,7 @@ def test_find() -> None:
         ("zzz", "no story is called 'zzz' (`simulator scenarios` lists them)"),
         ("_cast", "no story is called '_cast' (`simulator scenarios` lists them)"),
         ("", "no story is called '' (`simulator scenarios` lists them)"),
-        ("a\0b", "no story is called 'a\0b' (`simulator scenarios` lists them)"),
+        ("a\0b", "no story is called 'a\\x00b' (`simulator scenarios` lists them)"),
     ],
 )
 def test_names_that_no_story_has(name: str, message: str) -> None:

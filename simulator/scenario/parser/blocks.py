@@ -10,7 +10,7 @@ from simulator.scenario.parser.declarations import RESERVED
 from simulator.scenario.parser.kinds import Kind, Literal, NameKind, Schema
 from simulator.scenario.parser.records import Field, MapOf, Record, Short, Values
 from simulator.scenario.script import Position
-from simulator.scenario.yaml_nodes import Node, scalars
+from simulator.scenario.yaml_nodes import Node, quoted, scalars
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class _BlockRef(Kind[tuple[Node, str]]):
         name = Literal().read(node, context)
         blocks = context.state.blocks
         if name not in blocks:
-            raise context.reject(node, f"unknown block '{name}'{suggestion(name, blocks)}")
+            raise context.reject(node, f"unknown block {quoted(name)}{suggestion(name, blocks)}")
         if name in context.blocks:
             chain = " -> ".join([*context.blocks[context.blocks.index(name) :], name])
             raise context.reject(node, f"block '{name}' uses itself: {chain}")

@@ -13,7 +13,7 @@ from simulator.scenario.errors import Problem, TemplateError
 from simulator.scenario.parser.vocabulary import Vocabulary
 from simulator.scenario.script import Party, Position, User, Value
 from simulator.scenario.templates import Name, Template, compile_template, join_parts
-from simulator.scenario.yaml_nodes import Node, Plain, ScalarNode, describe, shorten
+from simulator.scenario.yaml_nodes import Node, Plain, ScalarNode, describe, quoted, shorten
 from simulator.scenario.yaml_source import MAX_DEPTH
 
 T = TypeVar("T")
@@ -188,9 +188,9 @@ class Context:
             return (part,)
         bound, context = binding.context.resolve(binding.node)
         if not isinstance(bound, ScalarNode):
+            what = f"${{{shorten(owner)}}} is {describe(bound)} here"
             raise self.state.report(
-                node.at_offset(part.offset),
-                f"${{{owner}}} is {describe(bound)} here, which cannot stand inside a text",
+                node.at_offset(part.offset), f"{what}, which cannot stand inside a text"
             )
         value = context.text(bound)
         self.spend(node, len(bound.text))
@@ -211,7 +211,7 @@ class Context:
             return (Name(f"{owner}.id", part.offset),)
         raise self.state.report(
             node.at_offset(part.offset),
-            f"${{{part.name}}}: {shorten(str(owner))!r} is neither a user nor a party",
+            f"${{{shorten(part.name)}}}: {quoted(str(owner))} is neither a user nor a party",
         )
 
     def _check_name(self, part: Name, node: ScalarNode) -> None:
@@ -223,7 +223,7 @@ class Context:
             return
         ids = (f"{actor}.id" for actor in chain(state.users, state.parties))
         known = suggestion(name, chain(self.names, self.bindings, ids), listed=self.used_at is None)
-        message = f"unknown name '{name}'{known}"
+        message = f"unknown name {quoted(name)}{known}"
         if is_actor:
             message = f"unknown name '{name}' (for its id write '{name}.id')"
         elif self.used_at is not None:

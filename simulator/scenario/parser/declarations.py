@@ -12,7 +12,7 @@ from simulator.scenario.parser.kinds import JSON, Literal, NameKind
 from simulator.scenario.parser.records import ListOf, MapOf
 from simulator.scenario.script import Value
 from simulator.scenario.templates import MAX_RENDERED, Template, as_text
-from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, ScalarNode, shorten
 
 RESERVED = ("n", "now", "seed")
 """Names of templates that no variable can have."""
@@ -53,7 +53,9 @@ def in_order(
         order = list(TopologicalSorter(uses).static_order())
     except CycleError as error:
         cycle = list(reversed(error.args[1]))
-        context.reject(places[cycle[0]], f"a variable cannot use itself: {' -> '.join(cycle)}")
+        context.reject(
+            places[cycle[0]], f"a variable cannot use itself: {shorten(' -> '.join(cycle), 200)}"
+        )
         return dict(variables)
     sizes: dict[str, int] = {}
     total = 0

@@ -10,7 +10,7 @@ from simulator.scenario.parser.produce import PATHS, TopicRef
 from simulator.scenario.parser.records import Field, ListOf, OneOf, Record, Short, Values
 from simulator.scenario.parser.tagged import Tagged, Variant
 from simulator.scenario.script import Expectation, Match, Position, Text
-from simulator.scenario.yaml_nodes import MapNode, Node
+from simulator.scenario.yaml_nodes import MapNode, Node, quoted
 
 
 class _TopicName(Kind[str]):
@@ -103,8 +103,8 @@ def _check_names(match: Match, node: Node, context: Context) -> None:
                 if name.name.partition(".")[0] not in lasting and not context.loose:
                     raise context.reject(
                         node,
-                        f"'{name.name}' changes during the story; an expectation can use variables,"
-                        " ids of users and parties, and seed",
+                        f"{quoted(name.name)} changes during the story; an expectation can use"
+                        " variables, ids of users and parties, and seed",
                     )
 
 

@@ -124,7 +124,7 @@ class NameKind(KeyKind):
                 f" found {describe(node)}",
             )
         if name in self._reserved:
-            raise context.reject(node, f"{name!r} has a meaning of its own; choose another name")
+            raise context.reject(node, f"'{name}' has a meaning of its own; choose another name")
         return name
 
     def _schema(self) -> Schema:

@@ -24,6 +24,7 @@ from simulator.scenario.yaml_nodes import (
     Node,
     ScalarNode,
     describe_value,
+    quoted,
 )
 
 EVERYONE = "everyone"
@@ -101,7 +102,7 @@ def check_reference(
     """
     if isinstance(value, str):
         if value not in known:
-            raise context.reject(node, f"unknown {what} '{value}'{suggestion(value, known)}")
+            raise context.reject(node, f"unknown {what} {quoted(value)}{suggestion(value, known)}")
         return value
     whole = value.whole
     for candidate in (context.names.get(whole.name) or ()) if whole else ():
@@ -111,7 +112,9 @@ def check_reference(
             continue
         if isinstance(candidate, str):
             hint = suggestion(candidate, known)
-            raise context.reject(node, f"unknown {what} '{candidate}', a value of {value}{hint}")
+            raise context.reject(
+                node, f"unknown {what} {quoted(candidate)}, a value of {value}{hint}"
+            )
         raise context.reject(
             node, f"expected the name of a {what}, but {value} can be {describe_value(candidate)}"
         )

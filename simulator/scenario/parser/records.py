@@ -16,7 +16,7 @@ from simulator.scenario.parser.kinds import (
     alternatives,
     read_all,
 )
-from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, describe
+from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, describe, quoted
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class Record(Kind[Values]):
         for key, _ in node.entries:
             if key.text not in self.fields:
                 hint = suggestion(key.text, self.fields)
-                context.reject(key, f"unknown key '{key.text}' in {self.what}{hint}")
+                context.reject(key, f"unknown key {quoted(key.text)} in {self.what}{hint}")
                 failed = True
                 # A key that is misspelt is not missing as well.
                 there.add(closest(key.text, self.fields) or key.text)
@@ -162,7 +162,7 @@ class ListOf(Kind[tuple[T, ...]]):
             seen = set()
             for item, value in zip(node.items, values, strict=True):
                 if value in seen:
-                    raise context.reject(item, f"'{value}' is here twice")
+                    raise context.reject(item, f"{quoted(str(value))} is here twice")
                 seen.add(value)
         return values
 

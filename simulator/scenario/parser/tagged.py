@@ -10,7 +10,7 @@ from simulator.scenario.parser.context import Context, suggestion
 from simulator.scenario.parser.kinds import Kind, Schema
 from simulator.scenario.parser.records import described
 from simulator.scenario.script import Position
-from simulator.scenario.yaml_nodes import MapNode, Node, ScalarNode
+from simulator.scenario.yaml_nodes import MapNode, Node, ScalarNode, quoted
 
 T = TypeVar("T")
 
@@ -44,12 +44,12 @@ class Tagged(Kind[T]):
         variant = self.variants.get(key.text)
         if variant is None:
             hint = suggestion(key.text, self.variants)
-            raise context.reject(key, f"unknown {self._what} '{key.text}'{hint}")
+            raise context.reject(key, f"unknown {self._what} {quoted(key.text)}{hint}")
         built: T = variant.build(key.at, variant.kind.read(value, context), context)
         return built
 
     def _not_one(self, node: MapNode) -> str:
-        keys = ", ".join(f"'{key.text}'" for key, _ in node.entries) or "none"
+        keys = ", ".join(quoted(key.text) for key, _ in node.entries[:5]) or "none"
         advice = "indent what belongs to it"
         if sum(key.text in self.variants for key, _ in node.entries) > 1:
             advice = "begin each with a '-' of its own"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from simulator.catalog import Catalog, MessageType
 from simulator.catalog.suggestions import closest
+from simulator.scenario.yaml_nodes import quoted, shorten
 
 _INDEX = re.compile(r"\.[0-9]+(?=\.|$)")
 
@@ -48,7 +49,7 @@ class Vocabulary:
         if self._catalog is None or topic in self._catalog.channels:
             return None
         meant = closest(topic, self._catalog.channels)
-        return f"unknown topic '{topic}' (did you mean '{meant}'?)" if meant else None
+        return f"unknown topic {quoted(topic)} (did you mean '{meant}'?)" if meant else None
 
     def wrong_produced_event(self, event: str, topic: str | None, validate: bool) -> str | None:
         """What is wrong with making an event from the catalogue, for a topic if one is named."""
@@ -56,11 +57,11 @@ class Vocabulary:
             return None
         topics = self._topics_of.get(event)
         if topics is None:
-            return f"unknown event '{event}'{self._suggest(event, self._topics_of)}"
+            return f"unknown event {quoted(event)}{self._suggest(event, self._topics_of)}"
         if topic is None and len(topics) > 1:
             return f"'{event}' is an event of several topics; name one: {', '.join(topics)}"
         if topic is not None and validate and topic not in topics:
-            return f"'{event}' is no event of topic '{topic}' but of {', '.join(topics)}"
+            return f"'{event}' is no event of topic {quoted(topic)} but of {', '.join(topics)}"
         return None
 
     def wrong_event(self, event: str, topic: str | None) -> str | None:
@@ -70,7 +71,7 @@ class Vocabulary:
         if event in self._topics_of or (topic and topic not in self._catalog.channels):
             return None
         known = {*self._topics_of, *self._made_names}
-        return f"unknown event '{event}'{self._suggest(event, known)}"
+        return f"unknown event {quoted(event)}{self._suggest(event, known)}"
 
     def wrong_path(self, path: str, event: str | None, topic: str | None) -> str | None:
         """What is wrong with expecting a value at a path in such events."""
@@ -80,12 +81,14 @@ class Vocabulary:
         schema_path = _INDEX.sub("[]", path)
         if not types or any(each.allows_path(schema_path) for each in types):
             return None
-        what = event or (f"the events of topic '{topic}'" if topic else "any event")
+        what = f"the events of topic {quoted(topic)}" if topic else "any event"
+        if event:
+            what = shorten(event)
         for each in types:
             meant = each.suggest_path(path)
             if meant is not None:
-                return f"unknown field '{path}' of {what} (did you mean '{meant}'?)"
-        return f"unknown field '{path}' of {what}"
+                return f"unknown field {quoted(path)} of {what} (did you mean '{meant}'?)"
+        return f"unknown field {quoted(path)} of {what}"
 
     def _types(self, event: str | None, topic: str | None) -> list[MessageType]:
         assert self._catalog is not None
