@@ -67,7 +67,7 @@ class TopicLog:
         self._permanent: dict[str, Topic] = {}
         self._memory = Memory()
         self._waiters = Waiters()
-        self._waiting = self._waiters.callbacks
+        self._waiting = self._waiters.by_topic
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._identity = object()
         self.groups = GroupOffsets(self._topics, self._waiters)
@@ -191,10 +191,9 @@ class TopicLog:
         return _new_place((topic, chosen.index, offset, timestamp))
 
     def _make_room(self, topic: Topic, partition: Partition, size: int, cost: int) -> None:
-        allowed = self.max_bytes - cost
-        snapshots = bool(self._snapshots)
-        topics = self._topics.values()
-        if make_room(self._memory, allowed, topics, (topic, partition), size, snapshots):
+        target, topics = (topic, partition), self._topics.values()
+        allowed, snapshots = self.max_bytes - cost, bool(self._snapshots)
+        if make_room(self._memory, allowed, topics, target, size, snapshots):
             return
         raise LogFull(
             topic.name,
@@ -301,9 +300,10 @@ class TopicLog:
     def wait(self, callback: Callable[[], None], topics: Iterable[str] | None = None) -> None:
         """Call `callback` once, at the next change of one of `topics`, or of any if None.
 
-        Changes are appends, deletions, a topic's creation, reset and restore, and members that
-        join or leave a group. The callback is called inside the call that makes the change, when
-        the log is consistent again; it must not raise. Waiting again replaces the earlier wait.
+        Changes are appends, deletions, and a topic's creation. Reset, restore, and members that
+        join or leave a group call everybody, also those who wait for no topic at all. The callback
+        is called inside the call that makes the change, when the log is consistent again; it must
+        not raise. Waiting again replaces the earlier wait.
         """
         self._waiters.add(callback, topics)
 

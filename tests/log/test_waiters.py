@@ -132,3 +132,19 @@ def test_a_callback_may_cancel_another_and_append() -> None:
     log.wait(other)
     place = log.append("a", b"", timestamp=0)
     assert (place.offset, log.bounds("a", 0), other.count) == (1, (0, 3), 0)
+
+
+def test_who_waits_for_no_topic_is_called_when_everything_changes() -> None:
+    log, called = make(), Calls()
+    log.wait(called, ())
+    for name in ("append", "delete_records", "apply_retention", "delete_topic"):
+        CHANGES[name](log)
+    assert called.count == 0
+    log.reset()
+    assert called.count == 1
+    log.wait(called, ())
+    CHANGES["restore"](log)
+    assert called.count == 2
+    log.wait(called, ())
+    log.groups.join("g", "m", [])
+    assert called.count == 3
