@@ -114,7 +114,8 @@ class BrokerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """Records from a place in the log on, and then as they arrive.
+        """Records from a place in the log on, and then as they arrive. The headers of the answer come at
+        once, when the subscription is in place: what is published after them will arrive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

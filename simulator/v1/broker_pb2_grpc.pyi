@@ -35,7 +35,9 @@ class BrokerStub:
         simulator.v1.broker_pb2.SubscribeRequest,
         simulator.v1.broker_pb2.SubscribeResponse,
     ]
-    """Records from a place in the log on, and then as they arrive."""
+    """Records from a place in the log on, and then as they arrive. The headers of the answer come at
+    once, when the subscription is in place: what is published after them will arrive.
+    """
 
     Acknowledge: grpc.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.AcknowledgeRequest,
@@ -110,7 +112,9 @@ class BrokerAsyncStub:
         simulator.v1.broker_pb2.SubscribeRequest,
         simulator.v1.broker_pb2.SubscribeResponse,
     ]
-    """Records from a place in the log on, and then as they arrive."""
+    """Records from a place in the log on, and then as they arrive. The headers of the answer come at
+    once, when the subscription is in place: what is published after them will arrive.
+    """
 
     Acknowledge: grpc.aio.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.AcknowledgeRequest,
@@ -191,7 +195,9 @@ class BrokerServicer(metaclass=abc.ABCMeta):
         request: simulator.v1.broker_pb2.SubscribeRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[simulator.v1.broker_pb2.SubscribeResponse], collections.abc.AsyncIterator[simulator.v1.broker_pb2.SubscribeResponse]]:
-        """Records from a place in the log on, and then as they arrive."""
+        """Records from a place in the log on, and then as they arrive. The headers of the answer come at
+        once, when the subscription is in place: what is published after them will arrive.
+        """
 
     @abc.abstractmethod
     def Acknowledge(

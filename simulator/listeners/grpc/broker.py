@@ -77,7 +77,7 @@ class BrokerServicer:
             number += 1
         return broker_pb2.PublishStreamResponse(accepted=accepted, warnings=warnings)
 
-    def subscribe(self, request: broker_pb2.SubscribeRequest) -> AsyncGenerator[bytes, None]:
+    def subscribe(self, request: broker_pb2.SubscribeRequest) -> AsyncGenerator[bytes | None, None]:
         """Send records as they are asked for; see `Subscription`."""
         checks = Checks()
         checks.require(request.topics, "topics", "is empty; name at least one topic")

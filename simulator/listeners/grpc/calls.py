@@ -3,7 +3,8 @@
 `bind` connects the methods of a service of `simulator.v1` to a servicer, an object with a
 coroutine or an asynchronous generator per method (`CreateTopic` is `create_topic`). Servicers see
 messages and raise errors; what a request was, how an answer is encoded and which status an error
-becomes is settled here. An answer may be bytes already: then it is sent as it is.
+becomes is settled here. An answer may be bytes already: then it is sent as it is. None instead of
+an answer sends the headers alone, so that a client can tell that a stream is in place.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ QUIET_S = 0.02
 logger = logging.getLogger("simulator.grpc")
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+Answers: TypeAlias = AsyncGenerator[Message | bytes | None, None]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
@@ -120,11 +122,14 @@ def _handler(method: MethodDescriptor, work: Callable[[Any], Any], calls: Calls)
         async for data in stream:
             yield decode(data)
 
-    async def send_all(context: Context, answers: AsyncGenerator[Message | bytes, None]) -> None:
+    async def send_all(context: Context, answers: Answers) -> None:
         # aclosing: whatever ends the call, the generator's own cleanup runs now, not some day.
         async with aclosing(answers):
             async for answer in answers:
-                await context.write(_encoded(answer))
+                if answer is None:
+                    await context.send_initial_metadata(())
+                else:
+                    await context.write(_encoded(answer))
 
     async def unary_unary(data: bytes, context: Context) -> Any:
         async def one() -> bytes:

@@ -92,12 +92,16 @@ class Subscription:
         self._max_batch = limits.max_batch
         self._finished = False
 
-    async def responses(self) -> AsyncGenerator[bytes, None]:
-        """Yield serialized `SubscribeResponse`s, until there is all that was asked for."""
+    async def responses(self) -> AsyncGenerator[bytes | None, None]:
+        """Yield serialized `SubscribeResponse`s, until there is all that was asked for.
+
+        The first thing is None: the subscription is in place.
+        """
         changed = asyncio.Event()
         wake = changed.set
         with self._caches.in_use():
             try:
+                yield None
                 while True:
                     responses, caught_up = self._collect()
                     for response in responses:

@@ -89,7 +89,9 @@ async def test_when_a_member_goes_the_others_go_on_from_its_last_acknowledgement
     server: Server,
 ) -> None:
     server.log.create_topic("wide", partitions=2)
-    one, two = join(server, "wide"), join(server, "wide")
+    one = join(server, "wide")
+    await members(server, 1)
+    two = join(server, "wide")
     await members(server, 2)
     for n in range(6):
         server.rooms.put(n, topic="wide", partition=n % 2)
@@ -121,7 +123,9 @@ async def test_a_member_that_comes_takes_over_where_nothing_was_acknowledged(
 
 
 async def test_more_members_than_partitions_wait_in_reserve(server: Server) -> None:
-    one, reserve = join(server), join(server)
+    one = join(server)
+    await members(server, 1)
+    reserve = join(server)
     await members(server, 2)
     server.rooms.put(1)
     await next_records(one, 1)
