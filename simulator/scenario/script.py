@@ -256,7 +256,7 @@ class Expectation:
     """What must hold of a run's events.
 
     `count`: between `at_least` and `at_most` events match (0..0 is "none of").
-    `order`: `sequence` occurs in this order, other events in between allowed.
+    `order`: `matches` occur in this order, other events in between allowed.
     `all`: every event that matches `matches[0]` also matches `matches[1]`.
     """
 
@@ -318,7 +318,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole story, includes merged in."""
+    """A whole story, includes merged in.
+
+    `variables` stand in an order in which each comes after those that it uses.
+    """
 
     name: str
     file: str
