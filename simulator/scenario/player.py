@@ -89,7 +89,7 @@ class Play:
         self._advancing = False
         self._budget = 64
         self._watchers: list[Callable[[Play], object]] = []
-        self._reported_ns = time.monotonic_ns()
+        self._reported_ns = time.perf_counter_ns()
         self._sleeper: asyncio.Future[None] | None = None
         self._task = asyncio.get_running_loop().create_task(self._play(), name=play_id)
 
@@ -189,11 +189,11 @@ class Play:
 
     async def _paced(self) -> None:
         """Let story time keep up with real time, however late this loop gets its turns."""
-        begin = time.monotonic_ns()
+        begin = time.perf_counter_ns()
         numerator, denominator = self._speed.as_integer_ratio()
         start = self._run.start_ns
         while True:
-            elapsed = time.monotonic_ns() - begin
+            elapsed = time.perf_counter_ns() - begin
             until = start + elapsed * numerator // denominator
             if self._slice(until):
                 return

@@ -77,4 +77,6 @@ def _index(place: Any, part: str, path: str, way: list[str], *, room: int) -> in
 def _kind(value: Any) -> str:
     if value is None:
         return "null"
-    return f"a {type(value).__name__}"
+    if isinstance(value, bool):
+        return "a boolean"
+    return "a string" if isinstance(value, str) else "a number"

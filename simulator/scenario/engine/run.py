@@ -115,7 +115,6 @@ class Run:
                 continue
             self.now_ns = due
             self.task = task
-            self.left -= 1
             try:
                 wake = next(task.going)
             except StopIteration:
@@ -128,6 +127,8 @@ class Run:
                     heapq.heappush(heap, (due, sequence, task))
                 elif wake != PARKED:
                     self._push(wake, task)
+            # Counted afterwards: a branch may rely on having something left when it goes on.
+            self.left -= 1
         return self.next_due_ns is None
 
     def perform(self, frame: Frame, steps: Sequence[Step]) -> Going:
