@@ -100,7 +100,7 @@ class _Subscriber:
         from simulator.cli.words import People
 
         self.people = People()
-        self.arrived = 0
+        self._places: set[tuple[str, int, int]] = set()
         self._target = sim.grpc_target
         self._topics = [topic.name for topic in sim.topics()]
         self._more = asyncio.Event()
@@ -108,6 +108,11 @@ class _Subscriber:
             self.people, on_terminal=terminal.is_terminal(sys.stdout), max_lines=2
         )
         self._progress = terminal.Progress()
+
+    @property
+    def arrived(self) -> int:
+        """How many records have arrived, each counted once."""
+        return len(self._places)
 
     async def read(self) -> None:
         """Show records until cancelled."""
@@ -140,7 +145,7 @@ class _Subscriber:
         from simulator.cli.client import record_of
 
         shown = records[: max(0, MOST_LINES - self.arrived)]
-        self.arrived += len(records)
+        self._places.update((r.topic, r.partition, r.offset) for r in records)
         if shown:
             click.echo("\n".join(self._lines.render(record_of(record)) for record in shown))
         else:

@@ -24,10 +24,6 @@ class CommandFailed(SimulatorError):
     """A command did its work, and the answer is no; the text says why."""
 
 
-class SilentFailure(SimulatorError):
-    """As `CommandFailed`, where everything has been said already."""
-
-
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the text for a name that does not exist, with the nearest one that does."""
     import difflib
@@ -45,8 +41,6 @@ def report(error: BaseException) -> int:
     match error:
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED
-        case SilentFailure():
-            return FAILED
         case click.UsageError():
             where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
             _say(error.format_message().rstrip(".") + where)

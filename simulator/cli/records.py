@@ -15,6 +15,7 @@ from simulator.cli.words import DIM, WARNING, People, Span, describe
 from simulator.log.record import Record
 
 _GAP: Final = "  "
+_BLANKS: Final = bytes.maketrans(b"\t\n\r", b"   ")
 _PLACE_WIDTH: Final = 15
 
 
@@ -47,8 +48,8 @@ def _value(value: bytes | None) -> dict[str, Any]:
         orjson.loads(value)
     except orjson.JSONDecodeError:
         return {"value": _text(value)}
-    # The bytes go out as they are. Line breaks in JSON can only lie between its parts.
-    return {"event": orjson.Fragment(value.replace(b"\r", b" ").replace(b"\n", b" "))}
+    # The bytes go out as they are. Line breaks and tabs can only lie between the parts of JSON.
+    return {"event": orjson.Fragment(value.translate(_BLANKS))}
 
 
 def _text(value: bytes | None) -> str | dict[str, str] | None:

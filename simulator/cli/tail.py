@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from simulator.cli import options, terminal
 
 if TYPE_CHECKING:
-    from simulator.cli.client import Client, Subscription
-    from simulator.cli.records import RecordLines
+    from simulator.cli.client import Client
     from simulator.v1 import broker_pb2, record_pb2
+
+Show: TypeAlias = "Callable[[Sequence[record_pb2.Record]], None]"
+"""Writes the records of a response."""
 
 
 class From(click.ParamType):  # type: ignore[type-arg]
@@ -32,13 +34,6 @@ class From(click.ParamType):  # type: ignore[type-arg]
             return int(text)
         except ValueError:
             return options.Instant().convert(text, param, ctx)
-
-
-class View(NamedTuple):
-    """How records are shown."""
-
-    as_json: bool
-    typed: bool
 
 
 @click.command(short_help="Follow topics of a running simulator.")
@@ -129,7 +124,7 @@ def tail(
             listed = ", ".join(request.topics)
             click.secho(f"following {listed} at {server}; Ctrl-C ends it", dim=True, err=True)
         try:
-            _follow(client, request, described, View(as_json, typed))
+            _follow(client, request, described, as_json=as_json)
         except KeyboardInterrupt:
             terminal.leave_line()  # the usual way to end it
 
@@ -138,51 +133,57 @@ def _follow(
     client: Client,
     request: broker_pb2.SubscribeRequest,
     topics: Iterable[broker_pb2.TopicDescription],
-    view: View,
+    *,
+    as_json: bool,
 ) -> None:
+    subscription = client.subscribe(request)
+    terminal.when_reader_leaves(subscription.cancel)
+    show = _json_lines() if as_json else _word_lines(topics)
+    for response in subscription:
+        _tell(response)
+        if response.records:
+            show(response.records)
+            if request.group:
+                client.acknowledge(request.group, _last(response.records))
+
+
+def _json_lines() -> Show:
+    """Return a function that writes records for programs."""
+    from simulator.cli.client import record_of
+    from simulator.cli.records import json_line
+    from simulator.cli.typed import as_json
+
+    def line(record: record_pb2.Record) -> str:
+        typed = as_json(record.event) if record.HasField("event") else None
+        return json_line(record_of(record), typed)
+
+    def show(records: Sequence[record_pb2.Record]) -> None:
+        sys.stdout.write("".join(f"{line(record)}\n" for record in records))
+        sys.stdout.flush()
+
+    return show
+
+
+def _word_lines(topics: Iterable[broker_pb2.TopicDescription]) -> Show:
+    """Return a function that writes records for people."""
+    from simulator.cli.client import record_of
     from simulator.cli.records import RecordLines
     from simulator.cli.words import People
 
-    subscription = client.subscribe(request)
-    terminal.when_reader_leaves(subscription.cancel)
     lines = RecordLines(
         People(),
         on_terminal=terminal.is_terminal(sys.stdout),
         several_partitions=[topic.topic for topic in topics if len(topic.partitions) > 1],
     )
-    _show(client, request.group, subscription, lines, view)
 
+    def line(record: record_pb2.Record) -> str:
+        note = record.event.TypeName() if record.HasField("event") else ""
+        return lines.render(record_of(record), note)
 
-def _show(
-    client: Client, group: str, subscription: Subscription, lines: RecordLines, view: View
-) -> None:
-    for response in subscription:
-        _tell(response)
-        if not response.records:
-            continue
-        if view.as_json:
-            sys.stdout.write("".join(f"{_json(record, view)}\n" for record in response.records))
-            sys.stdout.flush()
-        else:
-            click.echo("\n".join(_words(record, lines, view) for record in response.records))
-        if group:
-            client.acknowledge(group, _last(response.records))
+    def show(records: Sequence[record_pb2.Record]) -> None:
+        click.echo("\n".join(map(line, records)))
 
-
-def _json(record: record_pb2.Record, view: View) -> str:
-    from simulator.cli.client import record_of
-    from simulator.cli.records import json_line
-    from simulator.cli.typed import as_json
-
-    typed = as_json(record.event) if view.typed and record.HasField("event") else None
-    return json_line(record_of(record), typed)
-
-
-def _words(record: record_pb2.Record, lines: RecordLines, view: View) -> str:
-    from simulator.cli.client import record_of
-
-    note = record.event.TypeName() if view.typed and record.HasField("event") else ""
-    return lines.render(record_of(record), note)
+    return show
 
 
 def _tell(response: broker_pb2.SubscribeResponse) -> None:

@@ -82,6 +82,8 @@ def safe_lines(text: str) -> str:
 
 def safe_json(line: str) -> str:
     """Make JSON harmless to a terminal: the same JSON value, unsafe characters escaped."""
+    if line.isascii() and "\x7f" not in line:
+        return line  # JSON itself escapes the other control characters
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
@@ -120,7 +122,7 @@ def when_reader_leaves(callback: Callable[[], object]) -> None:
         return
 
     def watch() -> None:
-        if any(event & select.POLLERR for _, event in poller.poll()):
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll()):
             callback()
 
     threading.Thread(target=watch, name="stdout-watch", daemon=True).start()

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from command_line import environment, run
 
-from simulator.cli import app, cli, failures
+from simulator.cli import app, cli
 from simulator.errors import SimulatorError
 
 RUNNER = CliRunner()
@@ -104,7 +104,6 @@ def failing(monkeypatch):
         (SimulatorError("two:\n  lines"), 1, "Error: two:\n  lines\n"),
         (FileNotFoundError(2, "No such file or directory", "x.yaml"), 1,
          "Error: x.yaml: No such file or directory\n"),
-        (failures.SilentFailure(), 1, ""),
         (KeyboardInterrupt(), 130, "\n"),
         (KeyError("lost"), 1,
          "Error: unexpected KeyError: 'lost' (a bug; SIMULATOR_DEBUG=1 shows where)\n"),

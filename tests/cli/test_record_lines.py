@@ -180,6 +180,7 @@ def test_json_of_a_record():
         # Numbers keep their digits: nothing is decoded and encoded again.
         (b'{"n":123456789012345678901234567890}', '"event":{"n":123456789012345678901234567890}}'),
         (b'{\r\n  "a": 1\n}', '"event":{    "a": 1 }}'),
+        ('{\t"a":\t"\u202e"}'.encode(), '"event":{ "a": "\\u202e"}}'),
     ],
 )
 def test_json_of_odd_values_is_one_line(value, part):
