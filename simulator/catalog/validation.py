@@ -127,6 +127,8 @@ class EventValidator:
         if keyword in ("minimum", "maximum") and details.get("limit") in (*_INT64, *_INT32):
             bits = 64 if details["limit"] in _INT64 else 32
             return f"format: int{bits}", f"{shown(value)} has no place in {bits} bits"
+        if keyword == "falseSchema":
+            return str(error.schema_path[-1] if error.schema_path else keyword), "is not allowed"
         return keyword, _shortened(error.message)
 
     def _required(self, name: str, path: str, value: Any) -> tuple[str, str]:

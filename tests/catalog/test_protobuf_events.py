@@ -200,6 +200,14 @@ def test_values_of_a_struct(value, back):
     assert type(found) is type(back)
 
 
+def test_the_keys_of_a_struct_come_back_in_order():
+    message = CATALOG.find("userConnected")
+    event = with_value("userConnected", "payload.userConnected", dict.fromkeys("hgfedcba", 1))
+    assert list(message.from_proto(message.to_proto(event))["payload"]["userConnected"]) == [
+        *"abcdefgh"
+    ]
+
+
 def test_minus_nought_stays_a_double():
     message = CATALOG.find("userConnected")
     event = with_value("userConnected", "payload.userConnected", {"x": -0.0})

@@ -49,6 +49,10 @@ from simulator.catalog.schemas import Field, is_free_form, merge_all_of
         ),
         ({"allOf": [False]}, {"allOf": [False]}),
         (
+            {"allOf": [{"type": "integer"}, {"allOf": [{"minimum": 1}, {"minimum": 2}]}]},
+            {"type": "integer", "allOf": [{"minimum": 1, "allOf": [{"minimum": 2}]}]},
+        ),
+        (
             {"properties": {"a": {"items": {"allOf": [{"type": "string"}]}}}},
             {"properties": {"a": {"items": {"type": "string"}}}},
         ),

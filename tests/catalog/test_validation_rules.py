@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from documents import schema_catalog
 from hypothesis import given
 from hypothesis import strategies as st
 from spec_events import EVENTS, TOPICS, example, with_value
@@ -188,6 +189,34 @@ def test_integers_beyond_64_bits(value):
     assert violation.path == f"$.{CODE}"
     assert violation.rule == "format: int64"
     assert "64 bits" in violation.message
+
+
+@pytest.mark.parametrize(
+    ("schema", "legal", "illegal", "rule"),
+    [
+        ({"type": "integer", "format": "int32"}, 2**31 - 1, 2**31, "format: int32"),
+        ({"type": "integer", "format": "int32"}, -(2**31), -(2**31) - 1, "format: int32"),
+        ({"type": "integer", "format": "int64"}, 2**63 - 1, 2**63, "format: int64"),
+        ({"type": "integer", "maximum": 5}, 5, 6, "maximum"),
+        ({"type": "string", "format": "uuid", "pattern": "^0"}, "0" * 32, "1" * 32, "pattern"),
+        ({"type": "string", "format": "uuid", "pattern": "^0"}, "0" * 32, "00", "format: uuid"),
+        ({"type": "string", "enum": ["a", "b"]}, "b", "c", "enum"),
+        ({"type": "string", "minLength": 2}, "ab", "a", "minLength"),
+        ({"type": "string", "format": "email"}, "a@example.com", "a", "format: email"),
+        ({"type": "array", "maxItems": 1}, [1], [1, 2], "maxItems"),
+        ({"type": ["integer", "null"]}, None, "1", "type: integer|null"),
+        ({"oneOf": [{"type": "integer"}, {"type": "null"}]}, None, "1", "oneOf"),
+        ({"type": "object", "required": ["a"]}, {"a": 1}, {"b": 1}, "required: a"),
+        ({"type": "object", "additionalProperties": False}, {}, {"b": 1}, "additionalProperties"),
+    ],
+)
+def test_rules_that_chat_events_do_not_have(schema, legal, illegal, rule):
+    found = schema_catalog({"type": "object", "properties": {"value": schema}}).find("thing")
+    assert found.violations({"value": legal}) == []
+    (violation,) = found.violations({"value": illegal})
+    assert violation.rule == rule
+    assert violation.path.startswith("$.value")
+    assert violation.message
 
 
 @pytest.mark.parametrize(
