@@ -15,6 +15,7 @@ from simulator.scenario.templates import as_text
 from simulator.scenario.yaml_nodes import shorten
 
 _MISSING = object()
+_SIMPLE = frozenset((str, int, float))
 _MAX_KINDS = 16
 _MAX_LISTED = 4
 _OTHERS = "others"
@@ -25,7 +26,7 @@ def value_at(event: Mapping[str, Any], path: str, default: object = None) -> obj
     """The value at a dotted path, else `default`; numbers count the items of arrays."""
     value: Any = event
     for part in path.split("."):
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):  # the former is quick to tell
             value = value.get(part, _MISSING)
             if value is _MISSING:
                 return default
@@ -40,6 +41,8 @@ def value_at(event: Mapping[str, Any], path: str, default: object = None) -> obj
 
 def json_equal(one: object, other: object) -> bool:
     """Equality of JSON values: 1 is 1.0, true is not 1."""
+    if type(one) in _SIMPLE and type(other) in _SIMPLE:
+        return one == other
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, Mapping):
@@ -90,9 +93,11 @@ class Conditions:
             return False
         if self.user_ids and not self.is_user(user_id):
             return False
-        return all(
-            json_equal(value_at(event, path, _MISSING), value) for path, value in self.where.items()
-        )
+        # A loop takes half the time of all() with a generator, and this is done for every event.
+        for path, value in self.where.items():
+            if not json_equal(value_at(event, path, _MISSING), value):
+                return False
+        return True
 
     def is_user(self, user_id: str | None) -> bool:
         """Whether an id is that of the wanted user."""
