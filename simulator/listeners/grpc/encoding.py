@@ -23,20 +23,17 @@ TypedEvent = Callable[[str, bytes], bytes | None]
 where the value has no typed form."""
 
 
-def _ended(n: int) -> bytes:
-    return bytes((n,)) if n < 128 else bytes((n & 127 | 128, n >> 7))
-
-
-_SMALL = 1 << 14
-_LAST = [_ended(n) for n in range(_SMALL)]
-_MORE = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(_SMALL)]
+_LAST = [bytes((n,)) for n in range(128)]
+_LAST += [bytes((low | 128, high)) for high in range(1, 128) for low in range(128)]
+_MORE = [bytes((low | 128, high | 128)) for high in range(128) for low in range(128)]
+"""The varints of all numbers of 14 bits, and the same with more to follow."""
 
 
 def varint(n: int) -> bytes:
     """Encode an int64 as a base-128 varint; by table, 14 bits at a time."""
     n &= VARINT_MASK
     parts = []
-    while n >= _SMALL:
+    while n > 0x3FFF:
         parts.append(_MORE[n & 0x3FFF])
         n >>= 14
     parts.append(_LAST[n])
@@ -52,9 +49,10 @@ def delimited(tag: bytes, content: bytes) -> bytes:
     return b"%b%b%b" % (tag, varint(len(content)), content)
 
 
-_RECORD = [b"\x0a" + length for length in _LAST]
-_KEY = [b"\x2a" + length for length in _LAST]
-_JSON = [b"\x3a" + length for length in _LAST]
+_SMALL = 4096
+_RECORD = [b"\x0a" + length for length in _LAST[:_SMALL]]
+_KEY = [b"\x2a" + length for length in _LAST[:_SMALL]]
+_JSON = [b"\x3a" + length for length in _LAST[:_SMALL]]
 """Tag and length of the fields that every record has, by length."""
 
 

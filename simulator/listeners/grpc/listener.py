@@ -71,15 +71,19 @@ class GrpcListener:
         player: Player,
         chat: LiveChat,
         control: Control,
+        speed: float | None = None,
     ) -> None:
-        """Bind nothing yet. Port 0 takes a free one."""
+        """Bind nothing yet. Port 0 takes a free one.
+
+        `speed` counts for plays that are asked for without one; see `Player.start`.
+        """
         self._host = host
         self._port = port
         self._calls = Calls()
         self._catalog = catalog
         self._servicers = (
             BrokerServicer(catalog, log, publisher, control),
-            ScenariosServicer(player, catalog),
+            ScenariosServicer(player, catalog, speed),
             ChatServicer(chat),
         )
         self._health = health.aio.HealthServicer()

@@ -33,7 +33,7 @@ STATES = {
 class ScenariosServicer:
     """One method for each of the service; the player does the work."""
 
-    def __init__(self, player: Player, catalog: Catalog, speed: float | None = None) -> None:
+    def __init__(self, player: Player, catalog: Catalog, speed: float | None) -> None:
         """`speed` counts for requests that give none."""
         self._player = player
         self._catalog = catalog

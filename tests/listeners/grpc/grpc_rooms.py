@@ -45,7 +45,9 @@ class Rooms:
         self.chat = LiveChat(self.publisher, self.clock)
         self.snapshots = Snapshots(self.log, self.chat, self.clock)
 
-    def listener(self, host: str = "127.0.0.1", port: int = 0) -> GrpcListener:
+    def listener(
+        self, host: str = "127.0.0.1", port: int = 0, speed: float | None = None
+    ) -> GrpcListener:
         return GrpcListener(
             host,
             port,
@@ -55,6 +57,7 @@ class Rooms:
             player=self.player,
             chat=self.chat,
             control=self,
+            speed=speed,
         )
 
     def reset(self) -> None:
@@ -118,8 +121,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(rooms: Rooms) -> AsyncIterator[Server]:
-    listener = rooms.listener()
+async def serving(rooms: Rooms, speed: float | None = None) -> AsyncIterator[Server]:
+    listener = rooms.listener(speed=speed)
     target = await listener.start()
     try:
         async with grpc.aio.insecure_channel(target) as channel:

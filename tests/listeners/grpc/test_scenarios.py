@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import struct_pb2, timestamp_pb2
-from grpc_rooms import START_MS, Server, fails, violations
+from grpc_rooms import START_MS, Rooms, Server, fails, serving, violations
 
 from simulator.scenario import library
 from simulator.v1 import scenarios_pb2
@@ -123,6 +123,18 @@ async def test_another_call_stops_a_play_and_asks_how_it_goes(server: Server) ->
     assert last.state == scenarios_pb2.PLAY_STATE_STOPPED
     again = await server.scenarios.Stop(scenarios_pb2.StopRequest(play_id=play_id))
     assert again.play.state == scenarios_pb2.PLAY_STATE_STOPPED
+
+
+async def test_the_listeners_speed_counts_where_a_request_has_none(rooms: Rooms) -> None:
+    async with serving(rooms, speed=1) as server:
+        call = server.scenarios.Play(scenarios_pb2.PlayRequest(yaml=LONG))
+        assert (await call.read()).state == scenarios_pb2.PLAY_STATE_RUNNING
+        assert (await play(server, yaml=LONG, speed=0))[-1].state == (
+            scenarios_pb2.PLAY_STATE_PASSED
+        )
+        (paced, _) = rooms.player.plays.values()
+        assert paced.state.value == "running"  # ten hours would not have passed otherwise
+        call.cancel()
 
 
 async def test_status_of_all_plays(server: Server) -> None:
