@@ -97,6 +97,7 @@ class AsyncSimulator:
                 player=self.player,
                 chat=self.chat,
                 control=self,
+                speed=self.settings.speed,
             )
             self._target = await listener.start()
             self._listener = listener
