@@ -177,7 +177,11 @@ async def test_stopping_wakes_a_paced_play_at_once(stage: Stage) -> None:
     play = stage.play("steps: [connect: alice, wait: 365d]", speed=1)
     await until(lambda: bool(play.events))
     play.stop()
-    assert (await asyncio.wait_for(play.wait(), 5)).state is PlayState.STOPPED
+    waiting = asyncio.ensure_future(play.wait())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert waiting.done()
+    assert waiting.result().state is PlayState.STOPPED
 
 
 async def test_cancelling_a_wait_does_not_stop_the_play(stage: Stage) -> None:
