@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from simulator.catalog import Catalog
 from simulator.listeners.grpc import GrpcListener
-from simulator.log import TopicLog
+from simulator.log import Retention, TopicInfo, TopicLog
 from simulator.publishing import Publisher
 from simulator.scenario.clock import VirtualClock
 from simulator.scenario.live_chat import LiveChat
@@ -59,6 +59,12 @@ class Rooms:
             control=self,
             speed=speed,
         )
+
+    def create_topic(self, topic: str, *, partitions: int, retention: Retention) -> TopicInfo:
+        return self.log.create_topic(topic, partitions, retention)
+
+    def delete_topic(self, topic: str) -> None:
+        self.log.delete_topic(topic)
 
     def reset(self) -> None:
         self.player.reset()
