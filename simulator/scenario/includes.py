@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
     file: str
     identity: str
-    text: bytes
+    text: str | bytes
 
 
 class IncludeResolver(Protocol):
