@@ -19,10 +19,10 @@ from simulator.log import Headers, Retention, TopicInfo, TopicLog
 from simulator.options import EventConditions, PlayOptions, PublishOptions
 from simulator.publishing import EventValue, Published, Publisher
 from simulator.retention_timer import RetentionTimer
+from simulator.scenario import load_script
 from simulator.scenario.clock import RealClock, VirtualClock
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.near_miss import Conditions
-from simulator.scenario.parser import load_script
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
 from simulator.snapshots import Snapshots
