@@ -41,7 +41,6 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # Without this a second simulator on the same port would silently get half the connections.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
-    ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA_BYTES),
     ("grpc.max_concurrent_streams", MAX_CALLS),
