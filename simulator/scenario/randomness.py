@@ -144,20 +144,15 @@ class Randomness:
         total += draw() + draw() + draw() + draw() + draw() + draw()
         return mean + int((total - 6.0) * deviation)
 
-    def hex128(self) -> str:
-        """Return 32 random hex digits."""
-        return self.bits(128).to_bytes(16, "big").hex()
-
-    def uuid4(self) -> str:
-        """Return a random UUID (RFC 9562, version 4) with dashes."""
-        return _dashed(bytearray(self.bits(128).to_bytes(16, "big")))[0]
-
     def uuids(self) -> Callable[[], str]:
-        """Return a function that draws UUIDs like `uuid4`, many at a time and so much quicker."""
+        """Return a function that draws random UUIDs (RFC 9562, version 4) with dashes.
+
+        It makes many at a time, which is several times as quick as one by one.
+        """
         return chain.from_iterable(map(_dashed, self._blocks())).__next__
 
     def compact_uuids(self) -> Callable[[], str]:
-        """Return a function that draws UUIDs as 32 hex digits, as the platform writes its ids."""
+        """Return a function that draws such UUIDs without dashes, the platform's own form."""
         return chain.from_iterable(map(_compact, self._blocks())).__next__
 
     def hex128s(self) -> Callable[[], str]:
