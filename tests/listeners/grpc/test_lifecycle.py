@@ -180,6 +180,7 @@ async def test_an_unexpected_error_is_internal_and_logged_once_and_the_server_go
     assert entry.name == "simulator.grpc"
     assert entry.exc_info is not None
     assert entry.exc_info[0] is ZeroDivisionError
+    caplog.clear()
     assert await server.read() == []
 
 
