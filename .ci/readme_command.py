@@ -1,6 +1,6 @@
 """Prints one of the README's two commands, so that CI runs what the README says.
 
-    python3 .ci/readme_command.py demo|tests
+python3 .ci/readme_command.py demo|tests
 """
 
 from __future__ import annotations
