@@ -56,7 +56,7 @@ def stamper(precision: Precision) -> Callable[[int], Stamp]:
                 moment = _EPOCH + timedelta(seconds=second)
             except OverflowError:
                 raise ScenarioError(
-                    f"the story's time, {second} s from 1970, is beyond the year 9999"
+                    f"a timestamp {second} s from 1970 lies outside the years 1 to 9999"
                 ) from None
             known_text = moment.replace(tzinfo=None).isoformat()
             known_second = second

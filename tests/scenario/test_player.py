@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -120,6 +121,33 @@ async def test_a_step_that_cannot_be_done_ends_the_play_with_its_place(stage: St
     assert outcome.events == {"userConnected": 1}
     with pytest.raises(PlayFailed, match="a step cannot be done"):
         outcome.check()
+
+
+async def test_problems_are_told_once_each_and_no_more_than_a_hundred(stage: Stage) -> None:
+    story = """
+        steps:
+          - repeat:
+              times: 2000
+              steps:
+                - rate_limit: alice
+                - expect:
+                    - none: {event: userChatRateLimited}
+                    - count: {event: userConnected, at_least: 1}
+          - disconnect: bob
+        """
+    play = stage.play(story)
+    outcome = await play.wait()
+    assert outcome.problems == play.problems
+    assert len(outcome.problems) == len(set(outcome.problems)) == 102
+    *_, more, error = outcome.problems
+    assert re.fullmatch(r"\.\.\. and [\d,]+ more", more)
+    assert "bob is not connected" in error
+
+
+@pytest.mark.parametrize("second", [-62_135_596_801, 253_402_300_800])
+async def test_a_start_that_no_timestamp_can_say_is_refused(stage: Stage, second: int) -> None:
+    with pytest.raises(PlayError, match="years 1 to 9999"):
+        stage.play("steps: [connect: alice]", start=second * SECOND)
 
 
 async def test_what_the_service_refused_is_counted(stage: Stage) -> None:

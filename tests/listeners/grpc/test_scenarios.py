@@ -66,6 +66,17 @@ async def test_a_script_sent_as_text(server: Server) -> None:
     assert [r.json.count('"hello"') for r in await server.read("personalChat")] == [1, 1]
 
 
+async def test_a_story_that_leaves_the_years_of_timestamps_ends_with_an_outcome(
+    server: Server,
+) -> None:
+    text = "steps: [{repeat: {times: 100, steps: [{wait: 36500d}]}}]"
+    *_, last = await play(server, yaml=text, speed=0)
+    assert last.state == scenarios_pb2.PLAY_STATE_ERROR
+    assert "beyond the year 9999" in last.problems[0]
+    *_, after = await play(server, yaml=TWO)
+    assert after.state == scenarios_pb2.PLAY_STATE_PASSED
+
+
 async def test_options_of_a_play(server: Server) -> None:
     begin = timestamp_pb2.Timestamp(seconds=START_MS // 1000 + 3600, nanos=7_000_000)
     variables = {"text": struct_pb2.Value(string_value="bye")}
