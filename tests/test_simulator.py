@@ -72,6 +72,12 @@ def test_refuses_what_is_no_event_and_keeps_nothing_of_it(sim: Simulator, event:
     assert sim.events() == []
 
 
+def test_a_header_that_is_no_text_is_refused(sim: Simulator) -> None:
+    with pytest.raises(SimulatorError, match=r"header value '\\ud800' is not valid Unicode"):
+        sim.publish("chat", CONNECTED, headers={"trace": "\ud800"})
+    assert sim.events() == []
+
+
 def test_reports_a_field_that_looks_misspelt(sim: Simulator) -> None:
     published = sim.publish(
         "personalChat",
