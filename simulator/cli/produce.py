@@ -199,8 +199,8 @@ def _at_line(text: str, file: str, lines: Sequence[int]) -> str:
     if match is None or int(match[1]) >= len(lines):
         return text
     text = re.sub(
-        r" \((\d+) records of the requests before it were accepted\)$",
-        r" (the lines before it were produced, \1 records)",
+        r" \((\d+ records?) of the requests before it (?:was|were) accepted\)$",
+        r" (the lines before it were produced: \1)",
         text[match.end() :],
     )
     return f"{file}:{lines[int(match[1])]}: {text}"
