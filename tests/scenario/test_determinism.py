@@ -32,7 +32,8 @@ service:
   max_message_length: 50
   max_users: 60
 steps:
-  - connect: [alice, bob, {party: raid}, "${who}"]
+  - connect: [alice, bob, "${who}"]
+  - connect: {party: raid}
   - chat: {from: alice, to: bob, text: "hello ${bob.id} at ${now} by ${seed}"}
   - chat: {from: bob, party: raid, length: [40, 60]}
   - wait: [10ms, 3s]

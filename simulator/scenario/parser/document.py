@@ -230,11 +230,21 @@ class _Document:
         return found
 
     def _check_twins(self) -> None:
-        """`x.id` must mean one thing."""
-        twins = self._state.users.keys() & self._state.parties.keys()
+        """`x.id` must mean one thing, and an id one user or party."""
+        users, parties = self._state.users, self._state.parties
         places = self._merged_nodes("parties")
-        for name in sorted(twins & places.keys()):
+        for name in sorted(users.keys() & parties.keys() & places.keys()):
             self._context.reject(places[name], f"'{name}' is a user already; rename the party")
+        places = self._merged_nodes("users") | places
+        owners: dict[str, str] = {}
+        actors: list[User | Party] = [*users.values(), *parties.values()]
+        for actor in actors:
+            if actor.id is not None:
+                owner = owners.setdefault(actor.id.replace("-", "").lower(), actor.name)
+                if owner != actor.name:
+                    self._context.reject(
+                        places[actor.name], f"'{actor.name}' has the same id as '{owner}'"
+                    )
 
     def _declare_blocks(self) -> None:
         for part in self._parts:
