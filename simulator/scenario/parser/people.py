@@ -103,7 +103,8 @@ def check_reference(
     """
     if isinstance(value, str):
         if value not in known:
-            raise context.reject(node, f"unknown {what} {quoted(value)}{suggestion(value, known)}")
+            hint = suggestion(value, known)
+            raise context.state.unknown(node.at, f"unknown {what} {quoted(value)}{hint}")
         return value
     whole = value.whole
     for candidate in (context.names.get(whole.name) or ()) if whole else ():
@@ -113,8 +114,8 @@ def check_reference(
             continue
         if isinstance(candidate, str):
             hint = suggestion(candidate, known)
-            raise context.reject(
-                node, f"unknown {what} {quoted(candidate)}, a value of {value}{hint}"
+            raise context.state.unknown(
+                node.at, f"unknown {what} {quoted(candidate)}, a value of {value}{hint}"
             )
         raise context.reject(
             node, f"expected the name of a {what}, but {value} can be {describe_value(candidate)}"
