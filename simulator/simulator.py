@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import PathLike
 from types import TracebackType
 from typing import Self, Unpack
@@ -25,39 +23,13 @@ from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.near_miss import Conditions
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
+from simulator.settings import DEFAULT_START, Settings
 from simulator.snapshots import Snapshots
 from simulator.testing.criteria import Criteria, all_forms
 from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
 
-DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
-"""Where virtual time begins unless a start is given: a fixed instant, so that runs repeat."""
-
-DEFAULT_MAX_BYTES = 1 << 30
-"""How much the log holds before it refuses more, unless a test asks for another bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a simulator is set up.
-
-    `seed`: of everything random. `start`: where its clock begins, an aware datetime or RFC 3339
-    text; by default `DEFAULT_START` for a virtual clock and the present for a running one.
-    `speed`: None for virtual time, which moves only as stories play or `clock.advance` is called;
-    otherwise seconds of the simulator's time per real second. `validate`: whether events must
-    conform to the catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None
-    for no listener. `max_bytes`: the bound on what the log holds. `catalog`: which events exist,
-    by default the Chat Events.
-    """
-
-    seed: int = 0
-    start: datetime | str | None = None
-    speed: float | None = None
-    validate: bool = True
-    host: str = "127.0.0.1"
-    grpc_port: int | None = 0
-    max_bytes: int = DEFAULT_MAX_BYTES
-    catalog: Catalog | None = None
+__all__ = ["AsyncSimulator", "Settings"]
 
 
 class AsyncSimulator:
@@ -77,18 +49,30 @@ class AsyncSimulator:
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
         self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
+        self._started = False
         self._listener: GrpcListener | None = None
         self._target: str | None = None
         self._reaper: asyncio.Handle | None = None
+        for topic in self.catalog.channels:
+            self.log.create_topic(topic, permanent=True)
 
     # --- life ------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Create the catalogue's topics and open the doors; raises where a port is taken."""
-        for topic in self.catalog.channels:
-            self.log.create_topic(topic, permanent=True)
+        """Open the doors; raises where a port is taken, and then everything is closed again."""
+        if self._started:
+            raise SimulatorError("this simulator is started already")
+        self._started = True
+        self._retention.arm()
+        try:
+            await self._open_doors()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _open_doors(self) -> None:
         if self.settings.grpc_port is not None:
-            listener = GrpcListener(
+            self._listener = GrpcListener(
                 self.settings.host,
                 self.settings.grpc_port,
                 catalog=self.catalog,
@@ -99,11 +83,15 @@ class AsyncSimulator:
                 control=self,
                 speed=self.settings.speed,
             )
-            self._target = await listener.start()
-            self._listener = listener
+            self._target = await self._listener.start()
 
     async def stop(self) -> None:
-        """Close the doors and stop the stories; what was appended stays readable here."""
+        """Close the doors and stop the stories; what was appended stays readable here.
+
+        Does nothing when it is not started, and can be started again.
+        """
+        self._started = False
+        self._target = None
         self.player.stop_all()
         self._retention.disarm()
         listener, self._listener = self._listener, None
@@ -111,6 +99,7 @@ class AsyncSimulator:
             await listener.stop()
         if self._reaper is not None:
             self._reaper.cancel()
+            self._reaper = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -263,7 +252,7 @@ class AsyncSimulator:
         self.log.reset()
         self.chat.reset()
         if isinstance(self.clock, VirtualClock):
-            self.clock.restart(_start_ns(self.settings))
+            self.clock.restart(_virtual_start_ns(self.settings))
         self._retention.arm()
         self._reap_later()
 
@@ -341,13 +330,12 @@ class AsyncSimulator:
 
 def _clock(settings: Settings) -> VirtualClock | RealClock:
     if settings.speed is None:
-        return VirtualClock(_start_ns(settings))
-    start = None if settings.start is None else instant_ns(settings.start)
-    return RealClock(settings.speed, start)
+        return VirtualClock(_virtual_start_ns(settings))
+    return RealClock(settings.speed, None if settings.start is None else instant_ns(settings.start))
 
 
-def _start_ns(settings: Settings) -> int:
-    return instant_ns(settings.start or DEFAULT_START)
+def _virtual_start_ns(settings: Settings) -> int:
+    return instant_ns(DEFAULT_START if settings.start is None else settings.start)
 
 
 def _headers(topic: str, headers: Headers | Mapping[str, str | bytes | None]) -> Headers:
