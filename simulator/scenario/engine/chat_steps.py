@@ -76,7 +76,12 @@ def unmute(frame: Frame, step: Unmute) -> Going:
 
 
 def _names(frame: Frame, who: Who) -> list[str]:
-    names = [frame.text(user) for user in who.users]
+    """Names of users that exist, those of parties included."""
+    names = []
+    for user in who.users:
+        name = frame.text(user)
+        frame.run.cast.user(name)
+        names.append(name)
     for party in who.parties:
         names += frame.run.cast.group(party).members
     return names

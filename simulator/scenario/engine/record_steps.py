@@ -12,6 +12,7 @@ from simulator.scenario.engine.task import Going
 from simulator.scenario.envelope import FIELDS
 from simulator.scenario.errors import ScenarioError
 from simulator.scenario.script import Duplicate, Produce
+from simulator.scenario.templates import Renderer, as_text
 
 
 def produce(frame: Frame, step: Produce) -> Going:
@@ -21,6 +22,8 @@ def produce(frame: Frame, step: Produce) -> Going:
     record has the event's timestamp, or the story's time where the event has no readable one.
     """
     run = frame.run
+    # All parts together: a thousand of them would each be within bounds.
+    render = Renderer(frame.scope, "the record is").render
     topic = None if step.topic is None else frame.text(step.topic)
     _, now_ms = run.stamp(run.now_ns - frame.shift)
     value: dict[str, Any] | str
@@ -33,7 +36,7 @@ def produce(frame: Frame, step: Produce) -> Going:
         topic = message.channel if topic is None else topic
         value = _event(frame, step, message)
         for path, item in step.set.items():
-            set_path(value, path, frame.value(item))
+            set_path(value, path, render(item))
         for path in step.remove:
             remove_path(value, path)
         timestamp = _timestamp_ms(value.get("timestamp"), now_ms)
@@ -42,7 +45,7 @@ def produce(frame: Frame, step: Produce) -> Going:
         value,
         timestamp,
         key=None if step.key is None else frame.text(step.key),
-        headers=tuple((name, frame.text(text).encode()) for name, text in step.headers),
+        headers=tuple((name, as_text(render(text)).encode()) for name, text in step.headers),
         partition=step.partition,
         validate=None if step.validate else False,
     )
