@@ -75,9 +75,8 @@ class Cast:
         if self._is_in_crowd(name):
             return self.identities.passing_user(name)
         hint = did_you_mean(closest(name, self._users))
-        raise UnknownActor(
-            f"no user is called {quoted(name)}{hint or self._known('users', self._users)}"
-        )
+        known = self._known("users", self._users)
+        raise UnknownActor(f"no user is called {quoted(name)}{hint or known}")
 
     def group(self, name: str) -> Group:
         """Return a party; raises `UnknownActor`."""
