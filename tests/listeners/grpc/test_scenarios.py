@@ -191,6 +191,15 @@ async def test_several_plays_at_once(server: Server) -> None:
             "variables",
             "txt",
         ),
+        (
+            {
+                "yaml": TWO.replace("{text: hello}", "{text: a, b: '${text}${text}'}"),
+                "variables": {"text": struct_pb2.Value(string_value="x" * 600_000)},
+            },
+            Code.INVALID_ARGUMENT,
+            "variables",
+            "1 MiB",
+        ),
     ],
 )
 async def test_what_cannot_be_played(
