@@ -69,6 +69,9 @@ class Simulator:
         self._inner: AsyncSimulator | None = None
         self._entered_async: AsyncSimulator | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'stopped' if self._inner is None else self._inner.state}>"
+
     # --- life ------------------------------------------------------------------------------
 
     def start(self) -> Self:

@@ -56,6 +56,9 @@ class AsyncSimulator:
         for topic in self.catalog.channels:
             self.log.create_topic(topic, permanent=True)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state}>"
+
     # --- life ------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -112,6 +115,13 @@ class AsyncSimulator:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    @property
+    def state(self) -> str:
+        """In words: `stopped`, `running`, or `running, gRPC on 127.0.0.1:50051`."""
+        if not self._started:
+            return "stopped"
+        return "running" if self._target is None else f"running, gRPC on {self._target}"
 
     @property
     def grpc_target(self) -> str:

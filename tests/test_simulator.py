@@ -261,6 +261,15 @@ def test_the_listener_answers_as_soon_as_it_is_entered(sim: Simulator) -> None:
     assert [topic.topic for topic in described.topics] == ["chat", "personalChat"]
 
 
+def test_its_text_says_whether_and_where_it_runs(sim: Simulator) -> None:
+    assert repr(sim) == f"<Simulator running, gRPC on {sim.grpc_target}>"
+    sim.stop()
+    assert repr(sim) == "<Simulator stopped>"
+    assert repr(AsyncSimulator()) == "<AsyncSimulator stopped>"
+    with Simulator(grpc_port=None) as other:
+        assert repr(other) == "<Simulator running>"
+
+
 def test_two_simulators_at_once_share_nothing() -> None:
     with Simulator() as one, Simulator() as other:
         one.publish("chat", CONNECTED)
