@@ -376,7 +376,8 @@ def test_pyyaml_without_libyaml_reads_the_same(monkeypatch):
     path = Path(yaml_text.__file__).parent / "documents" / "chat-events.yaml"
     text = path.read_text(encoding="utf-8") + dedent(
         """
-        x-values: [0x1F, 0o17, -17, 1.5, 1e3, .5, ~, null, true, False, on, "quoted", 2020-01-01, 1_000]
+        x-values: [0x1F, 0o17, -17, 1.5, 1e3, .5, ~, null, true, False, on, "quoted", 2020-01-01,
+                   1_000]
         x-base: &base {a: 1}
         x-more: {<<: *base, b: 2}
         """
