@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simulator.scenario.errors import Problem
 from simulator.scenario.templates import Template
 
 Text = str | Template
@@ -320,7 +321,8 @@ class Party:
 class Script:
     """A whole story, includes merged in.
 
-    `variables` stand in an order in which each comes after those that it uses.
+    `variables` stand in an order in which each comes after those that it uses. `warnings` are what
+    looks like a mistake although it can be played.
     """
 
     name: str
@@ -340,3 +342,4 @@ class Script:
     variables: Mapping[str, Value] = field(default_factory=dict)
     corpora: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expectations: tuple[Expectation, ...] = ()
+    warnings: tuple[Problem, ...] = ()

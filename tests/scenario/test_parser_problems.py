@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from script_texts import CAST, problems_in
+from script_texts import CAST, parsed, problems_in
 
 USER = "a user, a list of users, {party: NAME} or everyone"
 DURATION = "a duration such as 250ms, 5s or 1m30s"
@@ -325,3 +325,33 @@ def test_variables_are_checked_where_they_name_users() -> None:
     assert problems_in(text) == [
         "5:14: unknown user 'bobb', a value of ${who} (did you mean 'bob'?)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "warnings"),
+    [
+        (
+            "{event: userDisconnected, set: {payload.userDisconnected.cod: 1, sesionId: x}}",
+            ["payload.userDisconnected.cod", "sesionId"],
+        ),
+        ("{event: userDisconnected, set: {payload: {userDisconnected: {Reason: x}}}}", ["payload"]),
+        (
+            "{event: personalChatSent, set: {payload.personalChatSent.messageId: x}}",
+            ["payload.personal"],
+        ),
+        ("{event: userDisconnected, set: {payload.userDisconnected.code: 1}}", []),
+        ("{event: userDisconnected, set: {payload.userDisconnected.weather: 1}}", []),
+        ("{event: userConnected, set: {payload.userConnected.anything: 1}}", []),
+        ("{event: userDisconnected, set: {sesionId: x}, validate: false}", []),
+    ],
+)
+def test_a_field_that_is_nearly_a_known_one_is_a_warning(step: str, warnings: list[str]) -> None:
+    before = "blocks: {b: [{produce: "
+    # The same block twice is the same mistake once.
+    script = parsed(f"{before}{step}}}]}}\nsteps: [use: b, use: b]\n")
+    found = [str(warning) for warning in script.warnings]
+    assert len(found) == len(warnings)
+    for text, key in zip(found, warnings, strict=True):
+        place = f"x.yaml:1:{len(before) + step.index(key) + 1}"
+        assert text.startswith(f"{place}: warning: '{key}")
+        assert "; did you mean " in text

@@ -134,4 +134,5 @@ def progress(play: Play) -> scenarios_pb2.PlayProgress:
         events=play.events,
         story_time=story_time,
         problems=play.problems,
+        warnings=play.warnings,
     )

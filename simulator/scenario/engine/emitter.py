@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from simulator.catalog import NearMiss
 from simulator.log import Headers, RecordPlace
 from simulator.publishing import PreparedRecord, Publisher
 
@@ -93,8 +94,11 @@ class Emitter:
         headers: Headers = (),
         partition: int | None = None,
         validate: bool | None = None,
-    ) -> None:
-        """Publish an event, or any text, with all that a record can have."""
+    ) -> tuple[NearMiss, ...]:
+        """Publish an event, or any text, with all that a record can have.
+
+        Returns what looks like a mistake although it is legal.
+        """
         record = self.publisher.prepare(
             topic,
             value,
@@ -106,6 +110,7 @@ class Emitter:
         )
         place = self.publisher.append(record).place
         self._note(topic, record.value, timestamp_ms, place)
+        return record.warnings
 
     def latest(self, name: str | None, count: int) -> list[RecordPlace]:
         """Return the places of the last `count` records of that name, fewer if there are fewer."""

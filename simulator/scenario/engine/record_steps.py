@@ -40,7 +40,7 @@ def produce(frame: Frame, step: Produce) -> Going:
         for path in step.remove:
             remove_path(value, path)
         timestamp = _timestamp_ms(value.get("timestamp"), now_ms)
-    run.emitter.publish(
+    near_misses = run.emitter.publish(
         topic,
         value,
         timestamp,
@@ -49,6 +49,7 @@ def produce(frame: Frame, step: Produce) -> Going:
         partition=step.partition,
         validate=None if step.validate else False,
     )
+    run.warnings.add(f"{step.at}: {near_miss.message}" for near_miss in near_misses)
     yield from ()
 
 

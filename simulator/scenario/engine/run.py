@@ -64,6 +64,8 @@ class Run:
         """How many more things the present slice may do."""
         self.failures = Notes()
         """Expectations that did not hold when their step came, and at the end; a text each."""
+        self.warnings = Notes()
+        """What was published and looks like a mistake although it is legal."""
         self.stamp = stamper(script.timestamps)
         self.style = EventStyle.of(script)
         self.cast = Cast(script, seed)

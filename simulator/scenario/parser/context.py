@@ -51,6 +51,7 @@ class State:
 
     vocabulary: Vocabulary
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     users: dict[str, User] = field(default_factory=dict)
     parties: dict[str, Party] = field(default_factory=dict)
     corpora: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -76,6 +77,13 @@ class State:
             if len(self.problems) >= MAX_PROBLEMS:
                 raise Abandoned
         return Rejected()
+
+    def warn(self, position: Position, message: str) -> None:
+        """Keep what looks like a mistake, once; beyond a number it is not worth more."""
+        warning = Problem(position, message, is_warning=True)
+        if warning not in self._seen and len(self.warnings) < MAX_PROBLEMS:
+            self._seen.add(warning)
+            self.warnings.append(warning)
 
     def unknown(self, position: Position, message: str) -> Rejected:
         """Report a name that nothing declares, and return the exception that says so.

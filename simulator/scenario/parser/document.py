@@ -117,19 +117,19 @@ def read_script(
         pass
     problems = context.state.problems
     if problems or script is None:
-        raise _script_error(problems, sources.files)
-    return script
+        ordered = _in_order(problems, sources.files)
+        raise ScriptError(ordered[:MAX_REPORTED], max(0, len(ordered) - MAX_REPORTED))
+    return replace(script, warnings=tuple(_in_order(context.state.warnings, sources.files)))
 
 
-def _script_error(problems: list[Problem], files: list[str]) -> ScriptError:
+def _in_order(problems: list[Problem], files: list[str]) -> list[Problem]:
     place_of = {file: place for place, file in enumerate(files)}
 
     def place(problem: Problem) -> tuple[int, int, int]:
         position = problem.position
         return place_of.get(position.file, len(files)), position.line, position.column
 
-    ordered = sorted(problems, key=place)
-    return ScriptError(ordered[:MAX_REPORTED], max(0, len(ordered) - MAX_REPORTED))
+    return sorted(problems, key=place)
 
 
 class _Document:
