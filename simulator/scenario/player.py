@@ -43,7 +43,7 @@ class Outcome:
     """How a play ended.
 
     `events` counts the records that it published by event name, `refusals` what its chat service
-    refused without an event. `problems` has a text for each expectation that does not hold, and
+    refused by reason. `problems` has a text for each expectation that does not hold, and
     for the step that could not be done; `warnings` has one for what was published and is legal, but
     looks like a slip (a field whose name is nearly one of the specification's). Both are bounded.
     Times are story time, in nanoseconds.

@@ -259,13 +259,16 @@ class Expectation:
     `count`: between `at_least` and `at_most` events match (0..0 is "none of").
     `order`: `matches` occur in this order, other events in between allowed.
     `all`: every event that matches `matches[0]` also matches `matches[1]`.
+    `refused`: the chat service refused between `at_least` and `at_most` requests, for `reason` and
+    of the user of `matches[0]` where these are given.
     """
 
     at: Position
-    kind: Literal["count", "order", "all"]
+    kind: Literal["count", "order", "all", "refused"]
     matches: tuple[Match, ...]
     at_least: int = 0
     at_most: int | None = None
+    reason: str | None = None
 
 
 # --- settings ------------------------------------------------------------------------------

@@ -283,7 +283,7 @@ def test_muted_and_too_long_messages_leave_no_event_and_are_counted() -> None:
         """
     )
     assert told.texts() == ["buy", "buy", "c", "e"]
-    assert told.run.refusals == {"muted": 5, "too long": 1}
+    assert told.run.refusals == {"muted": 5, "too_long": 1}
     assert {event.name for event in told.events} == {"userConnected", "personalChatSent"}
 
 
@@ -292,7 +292,7 @@ def test_muted_and_too_long_messages_leave_no_event_and_are_counted() -> None:
     [
         ("replace", ["userConnected", "userDisconnected", "userConnected"], {}),
         ("allow", ["userConnected", "userConnected"], {}),
-        ("refuse", ["userConnected"], {"multiple logins": 1}),
+        ("refuse", ["userConnected"], {"multiple_logins": 1}),
     ],
 )
 def test_a_second_login(setting: str, line: list[str], refused: dict[str, int]) -> None:

@@ -210,6 +210,9 @@ EXPECTATIONS = [
     ("count: {is: 1, at_most: 3}", "20: count takes only one of 'is' and 'at_most'"),
     ("count: {at_least: 3, at_most: 2}", "12: at least 3 and at most 2 cannot be"),
     ("count: {is: -1}", "17: expected at least 0, found -1"),
+    ("refused: {reason: muted}", "14: refused lacks 'is', 'at_least' or 'at_most'"),
+    ("refused: {reason: mutd, is: 1}", "23: expected rate_limited, muted, too_long, full or multiple_logins, found the text 'mutd' (did you mean 'muted'?)"),
+    ("refused: {event: userConnected, is: 1}", "15: unknown key 'event' in refused (there is at_least, at_most, is, reason, user)"),
     ("count: {user: bobb, is: 1}", "19: unknown user 'bobb' (did you mean 'bob'?)"),
     (
         "none: {event: userChatRateLimitd}",

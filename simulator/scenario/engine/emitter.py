@@ -27,6 +27,9 @@ class Observer(Protocol):
     ) -> None:
         """See one event, as it lies on the log now."""
 
+    def observe_refusal(self, user_id: str, reason: str) -> None:
+        """See that the chat service did not do what a user asked for."""
+
 
 class Emitter:
     """Publishes the events of one story, or of the calls by hand."""
@@ -111,6 +114,11 @@ class Emitter:
         place = self.publisher.append(record).place
         self._note(topic, record.value, timestamp_ms, place)
         return record.warnings
+
+    def tell_refusal(self, user_id: str, reason: str) -> None:
+        """Show the observers what came to nothing."""
+        for observer in self._observers:
+            observer.observe_refusal(user_id, reason)
 
     def latest(self, name: str | None, count: int) -> list[RecordPlace]:
         """Return the places of the last `count` records of that name, fewer if there are fewer."""

@@ -99,7 +99,7 @@ class Run:
 
     @property
     def refusals(self) -> Mapping[str, int]:
-        """What the chat service refused without an event, by outcome."""
+        """What the chat service refused, by reason."""
         return self.chat.refusals
 
     @property
