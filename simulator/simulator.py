@@ -191,7 +191,7 @@ class AsyncSimulator:
     ) -> list[Event]:
         """Return the retained events of one topic or of all, in append order.
 
-        An unknown topic or event name is an error, not an empty list.
+        A topic, an event name or a path of `where` that cannot be is an error, not an empty list.
         """
         self._retention.apply()
         return events_matching(self.log, self._criteria(topic, conditions))
@@ -299,14 +299,14 @@ class AsyncSimulator:
         name, user = conditions.get("name"), conditions.get("user")
         if topic is not None:
             self.log.topic(topic)
-        if name is not None:
-            self._check_event_name(topic, name)
+        where = conditions.get("where") or {}
+        self._check_question(topic, name, where)
         wanted = Conditions(
             event=name,
             topic=topic,
             user=user,
             user_ids=frozenset() if user is None else all_forms(self._ids_of(user)),
-            where=conditions.get("where") or {},
+            where=where,
         )
         return Criteria(wanted, conditions.get("matching"))
 
@@ -316,13 +316,24 @@ class AsyncSimulator:
         ids.add(self.chat.users.get(user))
         return {user_id for user_id in ids if user_id is not None} or {user}
 
-    def _check_event_name(self, topic: str | None, name: str) -> None:
-        """A misspelt event name should fail here, not look like an event that never came."""
-        if topic is None:
-            if all(message.name != name for message in self.catalog.messages):
-                self.catalog.find(name)
-        elif topic in self.catalog.channels:
-            self.catalog.message(topic, name)
+    def _check_question(
+        self, topic: str | None, name: str | None, where: Mapping[str, object]
+    ) -> None:
+        """A misspelt name or field should fail here, not look like an event that never came.
+
+        A topic without message types may carry any.
+        """
+        catalog = self.catalog
+        topics = [info.name for info in self.log.topics()] if topic is None else [topic]
+        if any(topic not in catalog.channels for topic in topics):
+            return
+        if name is not None:
+            if topic is not None:
+                catalog.message(topic, name)
+            elif all(message.name != name for message in catalog.messages):
+                catalog.find(name)
+        for path in where:
+            catalog.check_path(path, topics)
 
     def _now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000

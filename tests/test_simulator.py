@@ -116,6 +116,8 @@ def test_a_topic_without_messages_takes_anything(sim: Simulator) -> None:
         ({"topic": "chat", "name": "userConected"}, "userConnected"),
         ({"topic": "chat", "name": "personalChatSent"}, "personalChat"),
         ({"name": "userConected"}, "userConnected"),
+        ({"where": {"payload.userDisconnected.cod": 1}}, r"payload\.userDisconnected\.code"),
+        ({"topic": "chat", "where": {"payload.personalChatSent.payload": ""}}, "no event of these"),
     ],
 )
 def test_a_misspelt_question_is_an_error_not_an_empty_answer(
@@ -125,6 +127,28 @@ def test_a_misspelt_question_is_an_error_not_an_empty_answer(
         sim.events(**arguments)  # type: ignore[arg-type]
     with pytest.raises(SimulatorError, match=hint):
         sim.wait_for(**arguments, timeout=0)  # type: ignore[arg-type]
+
+
+def test_fields_of_any_depth_can_be_asked_for(sim: Simulator) -> None:
+    sim.publish(
+        "personalChat",
+        {
+            "name": "personalChatSent",
+            "payload": {"personalChatSent": {"target_members": ["a", "b"]}},
+        },
+        validate=False,
+    )
+    members = "payload.personalChatSent.target_members"
+    assert len(sim.events(where={f"{members}.1": "b"})) == 1
+    assert sim.events(where={f"{members}.2": "b"}) == []
+    assert sim.events("chat", where={"payload.userConnected.any.thing": 1}) == []
+
+
+def test_a_topic_without_messages_can_be_asked_for_anything(sim: Simulator) -> None:
+    sim.create_topic("scores")
+    sim.publish("scores", {"name": "scored", "points": 3})
+    assert len(sim.events(name="scored", where={"points": 3})) == 1
+    assert sim.wait_for("scores", where={"points": 3}, timeout=0)["points"] == 3
 
 
 # --- waiting -------------------------------------------------------------------------------

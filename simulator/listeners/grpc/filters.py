@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 from google.protobuf import struct_pb2
 
-from simulator.catalog import Catalog
+from simulator.catalog import Catalog, UnknownField
 from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.listeners.grpc.limits import MAX_FILTER_VALUES, MAX_PATH_LENGTH
 from simulator.listeners.grpc.requests import Checks
@@ -175,11 +175,11 @@ def _bad_path(path: str) -> str:
 
 
 def _unknown_path(path: str, topics: Sequence[str], catalog: Catalog) -> str:
-    known = re.sub(r"\.\d+(?=\.|$)", "[]", path)  # one item of an array or any: the schema's []
-    if catalog.allows_path(known, topics):
-        return ""
-    hint = did_you_mean(catalog.suggest_path(known, topics))
-    return f"no event of these topics has a field {path!r}{hint}"
+    try:
+        catalog.check_path(path, topics)
+    except UnknownField as error:
+        return str(error)
+    return ""
 
 
 def _field_test(path: str, value: struct_pb2.Value) -> FieldTest:
