@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,11 +13,8 @@ from simulator.catalog import Catalog, UnknownField
 from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.listeners.grpc.limits import MAX_FILTER_VALUES, MAX_PATH_LENGTH
 from simulator.listeners.grpc.requests import Checks
+from simulator.scenario.identity import is_uuid
 from simulator.v1 import record_pb2
-
-_UUID = re.compile(
-    "[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-)
 
 FieldTest = Callable[[Any], bool]
 
@@ -37,7 +33,7 @@ NO_ENVELOPE = Envelope(None, None, None)
 @lru_cache(maxsize=8192)
 def normal_id(text: str) -> str:
     """One form for the dashed and the compact form of a uuid; any other text as it is."""
-    return text.replace("-", "").lower() if _UUID.fullmatch(text) else text
+    return text.replace("-", "").lower() if is_uuid(text) else text
 
 
 def envelope(value: bytes | None) -> Envelope:

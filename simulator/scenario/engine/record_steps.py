@@ -9,7 +9,6 @@ from simulator.instants import NotAnInstant, instant_ns
 from simulator.scenario.engine.frame import Frame
 from simulator.scenario.engine.paths import remove_path, set_path
 from simulator.scenario.engine.task import Going
-from simulator.scenario.envelope import FIELDS
 from simulator.scenario.errors import ScenarioError
 from simulator.scenario.script import Duplicate, Produce
 from simulator.scenario.templates import Renderer, as_text
@@ -91,19 +90,9 @@ def _event(frame: Frame, step: Produce, message: MessageType) -> dict[str, Any]:
         session_id = run.service.account(user_id).session_id
     text, _ = run.stamp(run.now_ns - frame.shift)
     ids = frame.branch.ids
-    example = message.example
-    event = run.envelopes.wrap(
-        example.pop("payload", {}),
-        message.name,
-        ids.new_id(),
-        text,
-        user_id,
-        ids.new_trace(),
-        session_id,
+    return run.envelopes.renew(
+        message.example, message.name, ids.new_id(), text, user_id, ids.new_trace(), session_id
     )
-    for field in FIELDS:
-        example.pop(field, None)
-    return event | example
 
 
 def _timestamp_ms(stamp: object, otherwise: int) -> int:
