@@ -153,6 +153,13 @@ def test_the_bound_way_validates_too(publisher: Publisher, log: TopicLog) -> Non
     assert log.records_held == 1
 
 
+def test_the_bound_way_marks_what_was_not_validated(log: TopicLog) -> None:
+    publisher = Publisher(Catalog.builtin(), log, lambda: NOW_MS, validate=False)
+    publish = publisher.bound(publisher.catalog.message("chat", "userConnected"))
+    publish({**CONNECTED, "version": "1"}, "e1", 77)
+    assert only(log, "chat").unchecked
+
+
 def test_a_retained_event_takes_the_memory_of_its_bytes(
     publisher: Publisher, log: TopicLog
 ) -> None:
