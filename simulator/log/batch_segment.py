@@ -171,6 +171,15 @@ class BatchSegment:
                         return first + row
         return None
 
+    def latest_from(self, offset: int) -> int:
+        """The largest timestamp of the records from `offset` on."""
+        if offset == self.base_offset:
+            return self.latest
+        index = self._index(offset)
+        first, end = self._range(index)
+        inside = self._rows(index).timestamps[offset - first : end - first]
+        return max(*inside, *self.max_timestamps[index + 1 :], -(1 << 63))
+
     # Reading
 
     def _rows(self, index: int) -> Rows:

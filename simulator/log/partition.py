@@ -287,6 +287,14 @@ class Partition:
                 return found
         return None
 
+    def max_timestamp(self) -> int | None:
+        """The largest timestamp of the records kept, None if there are none."""
+        found = [
+            segment.latest_from(max(self.start, segment.base_offset))
+            for segment in self._segments_from(self.start)
+        ]
+        return max(found, default=None)
+
     def stop(
         self, offset: int, max_records: int, max_bytes: int, before_position: int = sys.maxsize
     ) -> int:

@@ -140,11 +140,7 @@ class Segment:
 
     def offset_for_timestamp(self, timestamp: int, offset: int) -> int | None:
         """The first offset from `offset` on whose record is at least as late as `timestamp`."""
-        rows = len(self.timestamps)
-        if self._order is None or self._order[0] != rows:
-            times = self.timestamps.tolist()
-            self._order = (rows, max(times), times == sorted(times))
-        _, latest, ascending = self._order
+        rows, latest, ascending = self._timing()
         if latest < timestamp:
             return None
         index = offset - self.base_offset
@@ -154,6 +150,19 @@ class Segment:
             while index < rows and self.timestamps[index] < timestamp:
                 index += 1
         return self.base_offset + index if index < rows else None
+
+    def _timing(self) -> tuple[int, int, bool]:
+        """The number of records, their latest timestamp, and whether timestamps ascend."""
+        if self._order is None or self._order[0] != len(self.timestamps):
+            times = self.timestamps.tolist()
+            self._order = (len(times), max(times), times == sorted(times))
+        return self._order
+
+    def latest_from(self, offset: int) -> int:
+        """The largest timestamp of the records from `offset` on."""
+        if offset == self.base_offset:
+            return self._timing()[1]
+        return max(self.timestamps[offset - self.base_offset :])
 
     def rows(self, low: int, high: int) -> Rows:
         """The records from offset `low` up to and without `high`."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 from weakref import WeakSet
 
 from simulator.log.batch_segment import BATCH_MEMORY
@@ -121,6 +121,10 @@ class TopicLog:
     def topic(self, name: str) -> TopicInfo:
         """Describe a topic; TopicNotFound if there is none of that name."""
         return self._topic(name).info()
+
+    def topic_name(self, topic_id: UUID) -> str | None:
+        """The name of the topic with that id, None if there is none."""
+        return next((n for n, topic in self._topics.items() if topic.topic_id == topic_id), None)
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics, by name."""
@@ -306,6 +310,10 @@ class TopicLog:
         None if there is none. Exact to the record, also where timestamps are out of order.
         """
         return self._partition(topic, partition).offset_for_timestamp(timestamp)
+
+    def max_timestamp(self, topic: str, partition: int) -> int | None:
+        """The largest timestamp of the records kept, None if there are none."""
+        return self._partition(topic, partition).max_timestamp()
 
     def cursor(self, starts: Mapping[tuple[str, int], int]) -> Cursor:
         """A reader of all partitions in `starts` together, in append order, each from its offset.
