@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.rows import Row, table
 
-MODULES = ("startup", "back_in_time", "crowd", "latency", "grpc_subscribe")
+MODULES = ("startup", "back_in_time", "crowd", "latency", "grpc_subscribe", "bare_stream")
 VERSIONS = ("chat-event-simulator", "grpcio", "protobuf", "orjson", "jsonschema-rs")
 ROOT = Path(__file__).resolve().parent.parent
 

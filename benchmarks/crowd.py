@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from benchmarks.fresh import figure
+from benchmarks.fresh import figures
 from benchmarks.rows import Row
 from simulator.scenario.parser import parse_script
 from simulator.simulator import AsyncSimulator, Settings
@@ -40,7 +40,7 @@ def run(quick: bool) -> list[Row]:
     rows = [Row.at_least(100_000, "crowd at speed max, one core", speeds, "events/s")]
     if STATM.exists():
         code = f"from benchmarks import crowd; crowd.print_bytes_per_event({users})"
-        held = [figure(code) for _ in range(2 if quick else 3)]
+        held = figures(code, 1 if quick else 3)
         rows.append(Row.at_most(1_200, "memory per retained 600-byte event", held, "bytes"))
     return rows
 

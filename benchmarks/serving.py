@@ -9,6 +9,8 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from benchmarks.fresh import environment
+
 
 def command(*options: str) -> list[str]:
     """The installed program, serving on a free port until its standard input closes."""
@@ -24,7 +26,11 @@ def command(*options: str) -> list[str]:
 def served(*options: str) -> Iterator[str]:
     """Starts the program; gives the address of its gRPC listener."""
     with subprocess.Popen(
-        command(*options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command(*options),
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

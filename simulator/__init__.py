@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from simulator.errors import SimulatorError
     from simulator.facade import Simulator
     from simulator.log import Record, Retention
-    from simulator.scenario.errors import ScriptError
-    from simulator.scenario.player import Outcome, PlayFailed
+    from simulator.scenario.errors import PlayFailed, ScriptError
+    from simulator.scenario.player import Outcome
     from simulator.simulator import AsyncSimulator
     from simulator.testing.events import Event
     from simulator.testing.waiting import WaitTimeout
@@ -47,7 +47,7 @@ _HOMES = {
     "Event": "simulator.testing.events",
     "InvalidEvent": "simulator.catalog",
     "Outcome": "simulator.scenario.player",
-    "PlayFailed": "simulator.scenario.player",
+    "PlayFailed": "simulator.scenario.errors",
     "Record": "simulator.log",
     "Retention": "simulator.log",
     "ScriptError": "simulator.scenario.errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -30,7 +30,8 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine on the loop and return its result or raise its error.
 
-        An interrupt of the caller (Ctrl-C) cancels the coroutine.
+        An interrupt of the caller (Ctrl-C) cancels the coroutine. Raises SimulatorError where the
+        loop is closed, before or meanwhile, and TimeoutError after `timeout` seconds.
         """
         try:
             with self._submission():
@@ -39,13 +40,24 @@ class LoopThread:
             coroutine.close()
             raise
         __tracebackhide__ = True
-        return _result(future, timeout)
+        try:
+            return _result(future, timeout)
+        except CancelledError:
+            if self._closed:
+                raise SimulatorError("the simulator was stopped during this call") from None
+            raise
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run a plain function on the loop's thread and return its result or raise its error."""
+        """Run a plain function on the loop's thread and return its result or raise its error.
+
+        An interrupt of the caller before its turn leaves the function undone. Raises SimulatorError
+        where the loop is closed.
+        """
         result: Future[T] = Future()
 
         def work() -> None:
+            if not result.set_running_or_notify_cancel():
+                return
             try:
                 result.set_result(function())
             except BaseException as error:

@@ -14,7 +14,7 @@ import orjson
 
 from simulator.catalog import Catalog, InvalidEvent, MessageType, NearMiss, Violation
 from simulator.instants import NotAnInstant, instant_ns
-from simulator.log import Headers, RecordPlace, TopicLog
+from simulator.log import Headers, InvalidRecord, RecordPlace, TopicLog
 
 EventValue = Mapping[str, Any] | bytes | str | None
 """An event as a mapping, as JSON text or bytes, or a null value (a tombstone)."""
@@ -114,7 +114,7 @@ class Publisher:
         return PreparedRecord(
             topic=topic,
             value=value,
-            key=_key(key, envelope),
+            key=_key(topic, key, envelope),
             timestamp=self._timestamp(timestamp, envelope),
             headers=headers,
             partition=partition,
@@ -202,8 +202,12 @@ def _not_json(topic: str, event: object, reason: str) -> InvalidEvent:
     return InvalidEvent(topic, [Violation("$", event, "json", f"not a JSON event: {reason}")])
 
 
-def _key(given: str | bytes | None, envelope: Mapping[str, Any]) -> bytes | None:
-    if given is not None:
-        return given.encode() if isinstance(given, str) else given
+def _key(topic: str, given: str | bytes | None, envelope: Mapping[str, Any]) -> bytes | None:
+    if isinstance(given, bytes):
+        return given
     event_id = envelope.get("id")
-    return event_id.encode() if isinstance(event_id, str) else None
+    text = event_id if given is None and isinstance(event_id, str) else given
+    try:
+        return None if text is None else text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRecord(topic, f"key {text!r} is not valid Unicode") from None

@@ -15,14 +15,14 @@ from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.instants import instant_ns
 from simulator.listeners.grpc import GrpcListener
-from simulator.log import Headers, Retention, TopicInfo, TopicLog
+from simulator.log import Headers, InvalidRecord, Retention, TopicInfo, TopicLog
 from simulator.options import EventConditions, PlayOptions, PublishOptions
 from simulator.publishing import EventValue, Published, Publisher
 from simulator.retention_timer import RetentionTimer
+from simulator.scenario import load_script
 from simulator.scenario.clock import RealClock, VirtualClock
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.near_miss import Conditions
-from simulator.scenario.parser import load_script
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
 from simulator.snapshots import Snapshots
@@ -97,6 +97,7 @@ class AsyncSimulator:
                 player=self.player,
                 chat=self.chat,
                 control=self,
+                speed=self.settings.speed,
             )
             self._target = await listener.start()
             self._listener = listener
@@ -180,7 +181,7 @@ class AsyncSimulator:
             topic,
             event,
             key=options.get("key"),
-            headers=_headers(options.get("headers", ())),
+            headers=_headers(topic, options.get("headers", ())),
             partition=options.get("partition"),
             timestamp=options.get("timestamp"),
             validate=options.get("validate"),
@@ -349,10 +350,13 @@ def _start_ns(settings: Settings) -> int:
     return instant_ns(settings.start or DEFAULT_START)
 
 
-def _headers(headers: Headers | Mapping[str, str | bytes | None]) -> Headers:
+def _headers(topic: str, headers: Headers | Mapping[str, str | bytes | None]) -> Headers:
     pairs: Iterable[tuple[str, str | bytes | None]] = (
         headers.items() if isinstance(headers, Mapping) else headers
     )
-    return tuple(
-        (name, value.encode() if isinstance(value, str) else value) for name, value in pairs
-    )
+    try:
+        return tuple(
+            (name, value.encode() if isinstance(value, str) else value) for name, value in pairs
+        )
+    except UnicodeEncodeError as error:
+        raise InvalidRecord(topic, f"header value {error.object!r} is not valid Unicode") from None

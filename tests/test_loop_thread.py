@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import Future
 
 import pytest
 
@@ -60,6 +60,7 @@ def test_waiting_for_itself_is_an_error_not_a_deadlock(thread: LoopThread) -> No
 def test_closing_cancels_what_runs_and_refuses_what_comes() -> None:
     thread = LoopThread("test")
     started, ended = threading.Event(), threading.Event()
+    errors: list[str] = []
 
     async def forever() -> None:
         started.set()
@@ -69,8 +70,10 @@ def test_closing_cancels_what_runs_and_refuses_what_comes() -> None:
             ended.set()
 
     def call() -> None:
-        with pytest.raises(CancelledError):
+        try:
             thread.run(forever())
+        except SimulatorError as error:
+            errors.append(str(error))
 
     caller = threading.Thread(target=call)
     caller.start()
@@ -80,7 +83,34 @@ def test_closing_cancels_what_runs_and_refuses_what_comes() -> None:
     caller.join(5)
     assert ended.is_set()
     assert not caller.is_alive()
+    assert errors == ["the simulator was stopped during this call"]
     with pytest.raises(SimulatorError, match="stopped"):
         thread.call(lambda: None)
     with pytest.raises(SimulatorError, match="stopped"):
         thread.run(forever())
+
+
+def test_an_interrupted_call_is_not_made_and_harms_nothing(
+    thread: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-C while the loop is busy."""
+    complaints: list[object] = []
+    calls: list[str] = []
+    free = threading.Event()
+
+    def interrupted(future: Future[object], timeout: float | None = None) -> object:
+        raise KeyboardInterrupt
+
+    async def be_busy() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, what: complaints.append(what))
+        loop.call_soon(loop.call_soon, free.wait, 5)  # behind the end of this coroutine
+
+    thread.run(be_busy())
+    with monkeypatch.context() as patch:
+        patch.setattr(Future, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            thread.call(lambda: calls.append("made"))
+    free.set()
+    assert thread.call(lambda: list(calls)) == []
+    assert complaints == []

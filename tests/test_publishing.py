@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from simulator.catalog import Catalog, InvalidEvent
-from simulator.log import RecordTooLarge, TopicLog, TopicNotFound
+from simulator.log import InvalidRecord, RecordTooLarge, TopicLog, TopicNotFound
 from simulator.publishing import Publisher
 
 NOW_MS = 1_700_000_000_000
@@ -112,6 +112,12 @@ def test_a_bad_event_can_be_let_through_and_is_marked(publisher: Publisher, log:
     publisher.publish("chat", b"not json", validate=False)
     record = only(log, "chat")
     assert (record.value, record.unchecked, record.timestamp) == (b"not json", True, NOW_MS)
+
+
+def test_a_key_that_is_no_text_is_refused(publisher: Publisher, log: TopicLog) -> None:
+    with pytest.raises(InvalidRecord, match=r"topic 'chat': key '\\ud800' is not valid Unicode"):
+        publisher.publish("chat", CONNECTED, key="\ud800")
+    assert log.records_held == 0
 
 
 def test_an_unknown_topic_and_an_event_over_the_limit(publisher: Publisher, log: TopicLog) -> None:

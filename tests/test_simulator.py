@@ -72,6 +72,12 @@ def test_refuses_what_is_no_event_and_keeps_nothing_of_it(sim: Simulator, event:
     assert sim.events() == []
 
 
+def test_a_header_that_is_no_text_is_refused(sim: Simulator) -> None:
+    with pytest.raises(SimulatorError, match=r"header value '\\ud800' is not valid Unicode"):
+        sim.publish("chat", CONNECTED, headers={"trace": "\ud800"})
+    assert sim.events() == []
+
+
 def test_reports_a_field_that_looks_misspelt(sim: Simulator) -> None:
     published = sim.publish(
         "personalChat",
@@ -307,3 +313,15 @@ async def test_the_asynchronous_face() -> None:
         assert len(records) == len(sim.events("chat"))
         sim.reset()
         assert sim.events() == []
+
+
+def test_retention_by_age_acts_on_a_topic_that_a_client_created(sim: Simulator) -> None:
+    with grpc.insecure_channel(sim.grpc_target) as channel:
+        stub = broker_pb2_grpc.BrokerStub(channel)
+        retention = broker_pb2.Retention(max_age_ms=60_000)
+        stub.CreateTopic(broker_pb2.CreateTopicRequest(topic="short", retention=retention))
+        sim.publish("short", b"x")
+        sim.clock.advance("2m")
+        described = stub.DescribeTopics(broker_pb2.DescribeTopicsRequest(topics=["short"]))
+    (partition,) = described.topics[0].partitions
+    assert (partition.start_offset, partition.end_offset) == (1, 1)

@@ -28,12 +28,11 @@ class Summary(NamedTuple):
     @property
     def verdict(self) -> str:
         """Say how it ended."""
-        expected = len(self.problems)
         return {
             "passed": "every expectation holds",
             "failed": "an expectation does not hold"
-            if expected == 1
-            else f"{expected} expectations do not hold",
+            if len(self.problems) == 1
+            else "expectations do not hold",
             "error": "a step cannot be done",
             "stopped": "it was stopped",
         }.get(self.state, self.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from simulator.scenario.randomness import Randomness
 from simulator.scenario.script import Distribution
@@ -19,11 +20,10 @@ def sampler(distribution: Distribution, randomness: Randomness) -> Callable[[], 
             return lambda: mean
         case "uniform":
             width = distribution.high - low + 1
-            below = randomness.below
-            return lambda: low + below(width)
+            random = randomness.random
+            return lambda: low + int(random() * width)
         case "exponential":
-            exponential = randomness.exponential
-            return lambda: exponential(mean)
+            return partial(randomness.exponential, mean)
         case "normal":
             normal = randomness.normal
             return lambda: max(0, normal(mean, deviation))

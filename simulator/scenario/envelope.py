@@ -56,7 +56,7 @@ def stamper(precision: Precision) -> Callable[[int], Stamp]:
                 moment = _EPOCH + timedelta(seconds=second)
             except OverflowError:
                 raise ScenarioError(
-                    f"the story's time, {second} s from 1970, is beyond the year 9999"
+                    f"a timestamp {second} s from 1970 lies outside the years 1 to 9999"
                 ) from None
             known_text = moment.replace(tzinfo=None).isoformat()
             known_second = second
@@ -80,10 +80,9 @@ def stamper(precision: Precision) -> Callable[[int], Stamp]:
 
 
 class IdSource(NamedTuple):
-    """Fresh ids: of events, messages and sessions, two of them at once, and of traces."""
+    """Fresh ids: of events, messages and sessions the one, of traces the other."""
 
     new_id: Callable[[], str]
-    new_pair: Callable[[], tuple[str, str]]
     new_trace: Callable[[], str]
 
 
@@ -109,14 +108,14 @@ class EventStyle:
         )
 
     def ids_from(self, randomness: Randomness) -> IdSource:
-        """Return the functions that draw fresh ids from a stream of chance.
+        """Return the functions that draw fresh ids, beside a stream of chance.
 
-        Trace ids are 32 hex digits in either style.
+        How many are drawn does not change what else the stream gives. Trace ids are 32 hex digits
+        in either style.
         """
-        if self.ids == "dashed":
-            return IdSource(randomness.uuid4, randomness.uuid4_pair, randomness.hex128)
-        compact = randomness.uuid4_compact
-        return IdSource(compact, randomness.uuid4_compact_pair, randomness.hex128)
+        stream = randomness.fork("ids")
+        new_id = stream.uuids() if self.ids == "dashed" else stream.compact_uuids()
+        return IdSource(new_id, stream.hex128s())
 
 
 class Envelopes:

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from simulator.catalog.suggestions import closest
 from simulator.scenario import library
 from simulator.scenario.errors import IncludeError
-from simulator.scenario.yaml_nodes import quoted, shorten
+from simulator.scenario.wording import quoted, shorten
 from simulator.scenario.yaml_source import MAX_BYTES
 
 _LIBRARY_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.ya?ml)?", re.ASCII)
@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
     file: str
     identity: str
-    text: bytes
+    text: str | bytes
 
 
 class IncludeResolver(Protocol):

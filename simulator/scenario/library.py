@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from simulator.catalog.suggestions import closest
 from simulator.scenario.errors import StoryNotFound
-from simulator.scenario.yaml_nodes import MapNode, ScalarNode, quoted
-from simulator.scenario.yaml_source import read_yaml
+from simulator.scenario.wording import quoted
 
 _INSTALLED = Path(__file__).with_name("library_files")
 _SOURCE_TREE = Path(__file__).parents[2] / "scenarios"
@@ -62,6 +61,10 @@ def find(name: str) -> Story:
 
 
 def _story(path: Path) -> Story:
+    # YAML takes a while to import, and most programs never list the library.
+    from simulator.scenario.yaml_nodes import MapNode, ScalarNode
+    from simulator.scenario.yaml_source import read_yaml
+
     root, _ = read_yaml(path.read_bytes(), path.name)
     text = root.get("description") if isinstance(root, MapNode) else None
     description = text.value if isinstance(text, ScalarNode) else None

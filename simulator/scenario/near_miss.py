@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.scenario.templates import as_text
-from simulator.scenario.yaml_nodes import shorten
+from simulator.scenario.wording import shorten
 
 _MISSING = object()
 _SIMPLE = frozenset((str, int, float))

@@ -13,7 +13,7 @@ from typing import Final
 from simulator.catalog import Catalog
 from simulator.publishing import Publisher
 from simulator.scenario.clock import Clock, VirtualClock
-from simulator.scenario.engine.run import Run
+from simulator.scenario.engine.run import EARLIEST_NS, LATEST_NS, Run
 from simulator.scenario.errors import PlayError, PlayFailed, PlayNotFound, StepError
 from simulator.scenario.script import Script
 
@@ -81,9 +81,8 @@ class Play:
         self.id = play_id
         self.name = run.script.name
         self.state = PlayState.RUNNING
-        self.problems: list[str] = []
-        """Expectations that do not hold, and the step that could not be done."""
         self._run = run
+        self._error: tuple[str, ...] = ()
         self._clock = clock
         self._speed = speed
         self._advancing = False
@@ -114,6 +113,11 @@ class Play:
         return self._run.now_ns
 
     @property
+    def problems(self) -> tuple[str, ...]:
+        """Expectations that do not hold, then the step that could not be done; see `Notes`."""
+        return (*self._run.failures.texts(), *self._error)
+
+    @property
     def users(self) -> Mapping[str, str]:
         """The ids of the users that the script declares, by name."""
         return self._run.cast.users()
@@ -135,7 +139,7 @@ class Play:
             end_ns=run.now_ns,
             events=self.events,
             refusals=MappingProxyType(dict(run.refusals)),
-            problems=tuple(self.problems),
+            problems=self.problems,
         )
 
     async def wait(self) -> Outcome:
@@ -170,14 +174,13 @@ class Play:
         try:
             await (self._paced() if self._speed else self._unpaced())
         except StepError as error:
-            self.problems += self._run.failures
-            self.problems.append(str(error))
+            self._error = (str(error),)
             self._end(PlayState.ERROR)
         except asyncio.CancelledError:
             self._end(PlayState.STOPPED)
             raise
         except BaseException as error:
-            self.problems.append(f"the simulator is at fault: {type(error).__name__}: {error}")
+            self._error = (f"the simulator is at fault: {type(error).__name__}: {error}",)
             self._end(PlayState.ERROR)
             raise
 
@@ -249,9 +252,8 @@ class Play:
 
     def _conclude(self) -> None:
         run = self._run
-        self.problems += run.failures
-        self.problems += [verdict.text for verdict in run.verdicts() if not verdict.ok]
-        self._end(PlayState.FAILED if self.problems else PlayState.PASSED)
+        run.failures.add(verdict.text for verdict in run.verdicts() if not verdict.ok)
+        self._end(PlayState.FAILED if run.failures else PlayState.PASSED)
 
     def _end(self, state: PlayState) -> None:
         if self.ended:
@@ -307,10 +309,13 @@ class Player:
         """
         if speed is not None and not 0 <= speed < float("inf"):
             raise PlayError(f"a speed is 0 (as fast as possible) or more, got {speed}")
+        start_ns = _first(start, script.start, self._clock.now_ns())
+        if not EARLIEST_NS <= start_ns <= LATEST_NS:
+            raise PlayError("a story begins in the years 1 to 9999")
         run = Run(
             script,
             self._publisher,
-            start_ns=_first(start, script.start, self._clock.now_ns()),
+            start_ns=start_ns,
             seed=_first(seed, script.seed, 0),
             variables=variables,
         )

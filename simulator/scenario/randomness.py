@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import MutableSequence, Sequence
+from binascii import hexlify
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -37,11 +39,13 @@ _Q: Final = (
 )
 """Q[k] = sum of ln(2)^i / i! for i = 1..k: the table of Knuth's Algorithm S (TAOCP 2, 3.4.1)."""
 
-_MARKS: Final = 0x4 << 76 | 0x2 << 62
-"""Version and variant of a random UUID (RFC 9562, sections 4.1 and 5.4)."""
-_FREE: Final = ((1 << 128) - 1) & ~(0xF << 76 | 0x3 << 62)
-_MARKS_PAIR: Final = _MARKS << 128 | _MARKS
-_FREE_PAIR: Final = _FREE << 128 | _FREE
+_VERSION: Final = bytes(0x40 | byte & 0x0F for byte in range(256))
+_VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
+_PLACES: Final = tuple(place for place in range(36) if place not in (8, 13, 18, 23))
+"""Where the 32 digits of a UUID stand in its text."""
+
+_FIRST_BLOCK: Final = 4
+_LARGEST_BLOCK: Final = 256
 
 
 class Randomness:
@@ -140,28 +144,48 @@ class Randomness:
         total += draw() + draw() + draw() + draw() + draw() + draw()
         return mean + int((total - 6.0) * deviation)
 
-    def hex128(self) -> str:
-        """Return 32 random hex digits."""
-        return self.bits(128).to_bytes(16, "big").hex()
+    def uuids(self) -> Callable[[], str]:
+        """Return a function that draws random UUIDs (RFC 9562, version 4) with dashes.
 
-    def uuid4(self) -> str:
-        """Return a random UUID (RFC 9562, version 4) with dashes."""
-        h = (self.bits(128) & _FREE | _MARKS).to_bytes(16, "big").hex("-", 2)
-        return f"{h[:4]}{h[5:29]}{h[30:34]}{h[35:]}"
+        It makes many at a time, which is several times as quick as one by one.
+        """
+        return chain.from_iterable(map(_dashed, self._blocks())).__next__
 
-    def uuid4_pair(self) -> tuple[str, str]:
-        """Return two UUIDs with dashes, quicker than one by one."""
-        h = (self.bits(256) & _FREE_PAIR | _MARKS_PAIR).to_bytes(32, "big").hex("-", 2)
-        return (
-            f"{h[:4]}{h[5:29]}{h[30:34]}{h[35:39]}",
-            f"{h[40:44]}{h[45:69]}{h[70:74]}{h[75:]}",
-        )
+    def compact_uuids(self) -> Callable[[], str]:
+        """Return a function that draws such UUIDs without dashes, the platform's own form."""
+        return chain.from_iterable(map(_compact, self._blocks())).__next__
 
-    def uuid4_compact(self) -> str:
-        """Return a random UUID (version 4) as 32 hex digits, the form of the platform's own ids."""
-        return (self.bits(128) & _FREE | _MARKS).to_bytes(16, "big").hex()
+    def hex128s(self) -> Callable[[], str]:
+        """Return a function that draws 32 hex digits."""
+        return chain.from_iterable(map(_digits, self._blocks())).__next__
 
-    def uuid4_compact_pair(self) -> tuple[str, str]:
-        """Return two UUIDs as 32 hex digits each."""
-        h = (self.bits(256) & _FREE_PAIR | _MARKS_PAIR).to_bytes(32, "big").hex()
-        return h[:32], h[32:]
+    def _blocks(self) -> Iterator[bytearray]:
+        """Random bytes for more and more draws: most users need few, crowds very many."""
+        size = _FIRST_BLOCK
+        while True:
+            yield bytearray(self.bits(size * 128).to_bytes(size * 16, "big"))
+            size = min(2 * size, _LARGEST_BLOCK)
+
+
+def _digits(block: bytearray) -> list[str]:
+    return block.hex(" ", 16).split()
+
+
+def _compact(block: bytearray) -> list[str]:
+    return _digits(_marked(block))
+
+
+def _dashed(block: bytearray) -> list[str]:
+    """Spread the digits of all UUIDs over their places at once: column by column."""
+    digits = hexlify(_marked(block))
+    text = bytearray(b"........-....-....-....-............ " * (len(block) // 16))
+    for digit, place in enumerate(_PLACES):
+        text[place::37] = digits[digit::32]
+    return text.decode().split()
+
+
+def _marked(block: bytearray) -> bytearray:
+    """Set version and variant (RFC 9562, sections 4.1 and 5.4) of every 16 bytes."""
+    block[6::16] = block[6::16].translate(_VERSION)
+    block[8::16] = block[8::16].translate(_VARIANT)
+    return block

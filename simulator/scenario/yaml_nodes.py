@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from simulator.scenario.script import Position
+from simulator.scenario.wording import quoted
 
 Plain = None | bool | int | float | str
 
@@ -97,16 +98,6 @@ def describe_value(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"the number {value}"
     return f"the text {quoted(str(value))}"
-
-
-def shorten(text: str, length: int = 60) -> str:
-    """The text, cut to a length that fits into a message."""
-    return text if len(text) <= length else text[: length - 3] + "..."
-
-
-def quoted(text: str, length: int = 60) -> str:
-    """The text in quotes as messages show it: cut, and in one line."""
-    return repr(shorten(text, length))
 
 
 def scalars(node: Node) -> Iterator[ScalarNode]:

@@ -19,6 +19,7 @@ import yaml
 
 from simulator.scenario.errors import Problem
 from simulator.scenario.script import Position
+from simulator.scenario.wording import quoted, shorten
 from simulator.scenario.yaml_errors import BAD_ESCAPE, in_plain_words
 from simulator.scenario.yaml_nodes import (
     Entry,
@@ -27,8 +28,6 @@ from simulator.scenario.yaml_nodes import (
     Node,
     Plain,
     ScalarNode,
-    quoted,
-    shorten,
 )
 
 MAX_BYTES = 1024 * 1024

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from simulator.instants import EPOCH
 from simulator.log import Headers, Record
 from simulator.scenario.near_miss import value_at
 
@@ -58,8 +59,11 @@ class Event:
 
     @property
     def time(self) -> datetime:
-        """The record's timestamp as an aware UTC datetime."""
-        return datetime.fromtimestamp(self.record.timestamp / 1000, UTC)
+        """The record's timestamp as an aware UTC datetime.
+
+        Raises OverflowError outside the years 1 to 9999, where a record's timestamp may well lie.
+        """
+        return EPOCH + timedelta(milliseconds=self.timestamp)
 
     @property
     def key(self) -> bytes | None:
@@ -127,13 +131,15 @@ class Event:
         return value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Event) and self.record == other.record
+        return self.record == other.record if isinstance(other, Event) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash((self.topic, self.partition, self.offset, self.record.value))
+        return hash(self.record)
 
     def __repr__(self) -> str:
-        time = f"{self.time:%H:%M:%S}.{self.timestamp % 1000:03}"
+        seconds, milliseconds = divmod(self.timestamp, 1000)
+        minutes, hours = seconds // 60 % 60, seconds // 3600 % 24
+        time = f"{hours:02}:{minutes:02}:{seconds % 60:02}.{milliseconds:03}"
         mark = " unchecked" if self.unchecked else ""
         what = self.name or "record"
         text = (self.record.value or b"").decode(errors="replace")

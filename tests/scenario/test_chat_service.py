@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -179,6 +180,12 @@ def test_a_mute_ends_to_the_nanosecond_and_the_count_begins_anew() -> None:
         service.send(alice, "buy", T)
     assert service.send(alice, "buy", T + 30 * SECOND - 1) is MUTED
     assert [service.send(alice, "buy", T + 30 * SECOND) for _ in range(4)] == [SENT] * 3 + [MUTED]
+    # Also where the mute is shorter than the window that counts repetitions.
+    service = ChatService(replace(SPAM, spam_mute=SECOND))
+    bob = connected(service, "bob")
+    for _ in range(3):
+        service.send(bob, "buy", T)
+    assert [service.send(bob, "buy", T + SECOND) for _ in range(4)] == [SENT] * 3 + [MUTED]
 
 
 def test_a_mute_by_hand_outlasts_the_session_and_unmute_ends_it() -> None:
@@ -296,6 +303,18 @@ def test_who_left_is_forgotten_once_nothing_is_held_against_them() -> None:
     # The last one is still remembered: its token is not back yet.
     last = service.account("user-9999")
     assert service.send(last, "x", now + SECOND - 1) is LIMITED
+
+
+def test_who_leaves_with_nothing_held_against_them_is_forgotten_at_once() -> None:
+    service = ChatService(ServiceSettings())
+    alice = connected(service)
+    service.send(alice, "x", T)
+    service.disconnect(alice, T + 100 * MS)
+    assert service._offline == {}
+    service.mute(alice, None, T)
+    assert list(service._offline) == ["alice"]
+    service.unmute(alice, T + 100 * MS)
+    assert service._offline == {}
 
 
 def test_an_adopted_account_takes_the_place_of_the_other_one() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from simulator.scenario.engine.partners import Member, Popular
 from simulator.scenario.errors import StepError
 from simulator.scenario.identity import derived_id
 from simulator.scenario.randomness import Randomness
-from simulator.scenario.script import ServiceSettings
+from simulator.scenario.script import Crowd, Distribution, ServiceSettings
 
 
 def crowd(**fields: str) -> str:
@@ -335,6 +336,19 @@ def test_scripted_steps_reach_members_of_a_crowd() -> None:
 def test_timestamps_of_a_crowd_can_be_late() -> None:
     told = tell(f"steps: [wait: 1h, late: {{by: 30m, steps: [{crowd(users='2', chat='')}]}}]")
     assert [event.ms for event in told.named("userConnected")] == [1_801_000, 1_802_000]
+
+
+def test_members_who_never_pause_still_come_to_their_end() -> None:
+    script = script_of(f"steps: [{crowd(users='2', chat='{every: 1s, to: pairs, text: x}')}]")
+    (step,) = script.steps
+    assert isinstance(step, Crowd)
+    nothing = Distribution("constant", mean=0)
+    hasty = replace(step, arrivals=nothing, pause=nothing, stay=Distribution("constant", mean=9))
+    settings = replace(script.service, rate_limit_messages=0)
+    told = Told(replace(script, steps=(hasty,), service=settings)).to_the_end()
+    # One message a nanosecond is the most; of the two, one comes and goes first.
+    assert len(sent(told)) == 2 * 8
+    assert told.run.now_ns == START + 9
 
 
 def test_an_error_within_a_crowd_has_the_place_of_its_step() -> None:

@@ -11,7 +11,7 @@ from stage import START, Told, new_log, read_all, script_of
 
 # Every field of every record of the story below. It changes only when what a script publishes
 # changes, which is a change that users must be told of.
-DIGEST = "7c7f1ae472b2a728579a8b917a5168ddc136976475058608c717a0a99c131a7b"
+DIGEST = "822ab6f2a66ab51d40ef24ef6a2f29a5f64e401cc13768d2fc61386ef872deb1"
 
 STORY = """
 name: everything
@@ -97,7 +97,7 @@ def digest(seed: int = 7) -> str:
     """Play the story and hash all that it left on a log with several partitions."""
     told = Told(script_of(STORY), log=new_log(partitions=5), seed=seed, start=START + 123_456_789)
     told.to_the_end(budget=100)
-    assert told.run.failures == []
+    assert not told.run.failures.texts()
     records = read_all(told.log)
     assert len(records) > 500
     assert {record.partition for record in records} == set(range(5))

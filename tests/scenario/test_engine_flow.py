@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from stage import FOREVER, SECOND, START, Told, new_log, script_of, tell
 
+from simulator.scenario.engine.run import EARLIEST_NS
 from simulator.scenario.engine.task import PARKED
 from simulator.scenario.errors import PlayError, StepError, TemplateError
 from simulator.scenario.script import (
@@ -299,7 +300,7 @@ def test_expectations_are_checked_where_they_stand_and_the_story_goes_on() -> No
           - count: {event: userConnected, user: bob, is: 1}
         """
     )
-    (failure,) = told.run.failures
+    (failure,) = told.run.failures.texts()
     assert failure.startswith("story.yaml:4:")
     good, bad = told.run.verdicts()
     assert good.ok
@@ -349,9 +350,21 @@ def test_a_template_error_in_a_variable_is_raised_at_once() -> None:
         Told(script)
 
 
-def test_a_story_beyond_the_year_9999_stops_with_a_clear_error() -> None:
-    story = Told(script_of("steps: [repeat: {times: 200, steps: [connect: alice, wait: 36500d]}]"))
-    with pytest.raises(StepError, match="beyond the year 9999"):
+CENTURY = "wait: 36500d"
+FANS = "crowd: {name: fan, users: 2, arrive: {every: 36500d}, stay: 1s}"
+
+
+@pytest.mark.parametrize("step", [CENTURY, f"parallel: [[{CENTURY}], [wait: 1s]]", FANS])
+def test_a_story_beyond_the_year_9999_stops_before_it_with_a_clear_error(step: str) -> None:
+    story = Told(script_of(f"steps:\n  - repeat: {{times: 200, steps: [{step}]}}"))
+    with pytest.raises(StepError, match=r"^story.yaml:2:\d+: .* beyond the year 9999"):
+        story.to_the_end()
+    assert story.run.now_ns < 253_402_300_800 * SECOND
+
+
+def test_timestamps_before_the_year_1_are_a_clear_error() -> None:
+    story = Told(script_of("steps: [late: {by: 1d, steps: [connect: alice]}]"), start=EARLIEST_NS)
+    with pytest.raises(StepError, match="outside the years 1 to 9999"):
         story.to_the_end()
 
 

@@ -1,4 +1,4 @@
-"""Expectations: what holds, and what a failure says."""
+"""Expectations: counts, conditions, and what a failure says."""
 
 from __future__ import annotations
 
@@ -6,76 +6,10 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from script_texts import CAST, parsed
+from expected_story import ALICE, ALL, BOB, CODE, LIMITED, ORDER, Story, resolve
+from script_texts import parsed
 
-from simulator.scenario.expectations import ExpectationObserver, Verdict, said_time
-from simulator.scenario.script import Text
-from simulator.scenario.templates import Template, render_value
-
-SECOND = 1_000_000_000
-ALICE = "a11ce000-0000-4000-8000-000000000001"
-BOB = "b0b00000-0000-4000-8000-000000000002"
-USERS = {"alice": ALICE, "bob": BOB}
-SCOPE = {"alice.id": ALICE, "bob.id": BOB, "limit": 20007, "who": "bob"}
-CODE = "payload.userDisconnected.code"
-
-
-def resolve(text: Text) -> str:
-    name = text.render(SCOPE) if isinstance(text, Template) else text
-    return USERS.get(str(name), str(name))
-
-
-class Story:
-    """Expectations, and events that a test tells them of."""
-
-    def __init__(self, expectations: str) -> None:
-        text = (
-            f"{CAST}variables: {{limit: 20007, who: bob}}\nsteps: []\nexpect:\n  - {expectations}"
-        )
-        self.observer = ExpectationObserver(
-            parsed(text).expectations,
-            resolve,
-            render=lambda value: render_value(value, SCOPE),
-            users=USERS,
-        )
-        self._second = 0
-
-    def tell(
-        self, name: str, user: str | None = "alice", *, topic: str = "chat", **more: Any
-    ) -> None:
-        """One event, a second after the one before; its id is its number."""
-        self._second += 1
-        user_id = USERS.get(user, user) if user else None
-        event = {"id": f"no-{self._second}", "name": name, "userId": user_id, **more}
-        self.observer.observe(topic, name, user_id, event, self._second * SECOND)
-
-    def limit(self, user: str, code: int = 20007) -> None:
-        self.tell("userChatRateLimited", user, payload={"userDisconnected": {"code": code}})
-
-    @property
-    def verdict(self) -> Verdict:
-        [verdict] = self.observer.verdicts()
-        return verdict
-
-    @property
-    def text(self) -> str:
-        """The verdict's text without the place."""
-        verdict = self.verdict
-        assert verdict.text.startswith(f"{verdict.at}: ")
-        assert str(verdict.at) == "x.yaml:6:5"
-        return verdict.text.removeprefix(f"{verdict.at}: ")
-
-    def holds(self) -> str:
-        assert self.verdict.ok
-        return self.text
-
-    def fails(self) -> str:
-        assert not self.verdict.ok
-        return self.text
-
-
-LIMITED = "count: {event: userChatRateLimited, user: alice, is: 1}"
-
+from simulator.scenario.expectations import ExpectationObserver, said_time
 
 # --- counts ----------------------------------------------------------------------------------
 
@@ -305,107 +239,6 @@ def test_without_render_texts_are_filled_in_by_resolve() -> None:
     observer = ExpectationObserver(parsed(text).expectations, resolve)
     observer.observe("chat", "userConnected", BOB, {"userId": BOB}, 0)
     assert observer.verdicts()[0].ok
-
-
-# --- order -----------------------------------------------------------------------------------
-
-ORDER = "order: [userConnected, {event: personalChatSent, user: bob}, userDisconnected]"
-
-
-def test_an_order_that_holds_with_others_in_between() -> None:
-    story = Story(ORDER)
-    for name, user in [
-        ("userDisconnected", "alice"),
-        ("userConnected", "alice"),
-        ("personalChatSent", "alice"),
-        ("personalChatSent", "bob"),
-        ("userConnected", "bob"),
-        ("userDisconnected", "bob"),
-        ("userConnected", "bob"),
-    ]:
-        story.tell(name, user)
-    assert story.holds() == "3 events in order"
-
-
-def test_an_order_whose_first_event_does_not_come() -> None:
-    story = Story(ORDER)
-    story.tell("personalChatSent", "bob")
-    assert story.fails() == (
-        "expected userConnected (no. 1 of 3 in order), it did not come:"
-        " no userConnected arrived, but 1 personalChatSent"
-    )
-
-
-def test_an_order_whose_next_event_came_too_early() -> None:
-    story = Story(ORDER)
-    story.tell("personalChatSent", "bob")
-    story.tell("userConnected")
-    assert story.fails() == (
-        "expected personalChatSent for bob (no. 2 of 3 in order) after userConnected"
-        " (no-2 for alice at 1970-01-01T00:00:02Z), it did not come: 1 came before that"
-    )
-
-
-def test_an_order_whose_next_event_came_for_another_user() -> None:
-    story = Story(ORDER)
-    story.tell("userConnected")
-    story.tell("personalChatSent")
-    assert story.fails() == (
-        "expected personalChatSent for bob (no. 2 of 3 in order) after userConnected"
-        " (no-1 for alice at 1970-01-01T00:00:01Z), it did not come:"
-        " after that, 1 personalChatSent arrived, for alice"
-    )
-
-
-def test_one_event_is_one_step_of_an_order() -> None:
-    story = Story("order: [userConnected, userConnected]")
-    story.tell("userConnected")
-    assert not story.verdict.ok
-    story.tell("userConnected")
-    assert story.verdict.ok
-
-
-def test_an_order_with_an_event_of_any_name() -> None:
-    story = Story("order: [{user: bob}, userConnected]")
-    story.tell("userDisconnected", "bob")
-    story.tell("userConnected")
-    assert story.verdict.ok
-
-
-# --- all -------------------------------------------------------------------------------------
-
-ALL = f"all: {{of: userDisconnected, have: {{where: {{{CODE}: 1000}}}}}}"
-
-
-def test_all_that_holds() -> None:
-    story = Story(ALL)
-    assert story.holds() == f"no userDisconnected, so all are with {CODE} = 1000"
-    story.tell("userDisconnected", payload={"userDisconnected": {"code": 1000}})
-    story.tell("userConnected")
-    assert story.holds() == f"all of 1 userDisconnected are with {CODE} = 1000"
-
-
-def test_all_that_does_not_hold() -> None:
-    story = Story(ALL)
-    for user, code in [("alice", 1000), ("bob", 4000), ("alice", 4001)]:
-        story.tell("userDisconnected", user, payload={"userDisconnected": {"code": code}})
-    assert story.fails() == (
-        f"expected every userDisconnected to be with {CODE} = 1000; 2 of 3 are not:"
-        f" the first is no-2 for bob at 1970-01-01T00:00:02Z, and its {CODE} is 4000"
-    )
-
-
-def test_all_of_another_user() -> None:
-    story = Story("all: {of: {topic: chat}, have: {event: userConnected, user: alice}}")
-    story.tell("userConnected")
-    story.tell("userConnected", "bob")
-    assert story.fails() == (
-        "expected every event in topic chat to be a userConnected for alice; 1 of 2 is not:"
-        " the first is no-2 for bob at 1970-01-01T00:00:02Z, and it is not for alice"
-    )
-    story = Story("all: {of: {topic: chat}, have: {event: userConnected, user: alice}}")
-    story.tell("userDisconnected")
-    assert story.fails().endswith("and it is a userDisconnected")
 
 
 # --- the observer ----------------------------------------------------------------------------

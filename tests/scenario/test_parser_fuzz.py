@@ -80,7 +80,7 @@ def check(text: str | bytes) -> None:
         assert len(problem.message) < 1000
 
 
-@given(st.one_of(st.text(), st.binary()))
+@given(st.one_of(st.text(), st.text(st.characters(categories=["Cs", "Cc", "L"])), st.binary()))
 def test_any_text(text: str | bytes) -> None:
     check(text)
 

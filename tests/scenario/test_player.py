@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -122,6 +123,33 @@ async def test_a_step_that_cannot_be_done_ends_the_play_with_its_place(stage: St
         outcome.check()
 
 
+async def test_problems_are_told_once_each_and_no_more_than_a_hundred(stage: Stage) -> None:
+    story = """
+        steps:
+          - repeat:
+              times: 2000
+              steps:
+                - rate_limit: alice
+                - expect:
+                    - none: {event: userChatRateLimited}
+                    - count: {event: userConnected, at_least: 1}
+          - disconnect: bob
+        """
+    play = stage.play(story)
+    outcome = await play.wait()
+    assert outcome.problems == play.problems
+    assert len(outcome.problems) == len(set(outcome.problems)) == 102
+    *_, more, error = outcome.problems
+    assert re.fullmatch(r"\.\.\. and [\d,]+ more", more)
+    assert "bob is not connected" in error
+
+
+@pytest.mark.parametrize("second", [-62_135_596_801, 253_402_300_800])
+async def test_a_start_that_no_timestamp_can_say_is_refused(stage: Stage, second: int) -> None:
+    with pytest.raises(PlayError, match="years 1 to 9999"):
+        stage.play("steps: [connect: alice]", start=second * SECOND)
+
+
 async def test_what_the_service_refused_is_counted(stage: Stage) -> None:
     story = "steps: [connect: alice, mute: alice, chat: {from: alice, to: bob, text: x}]"
     assert (await stage.play(story).wait()).refusals == {"muted": 1}
@@ -177,7 +205,11 @@ async def test_stopping_wakes_a_paced_play_at_once(stage: Stage) -> None:
     play = stage.play("steps: [connect: alice, wait: 365d]", speed=1)
     await until(lambda: bool(play.events))
     play.stop()
-    assert (await asyncio.wait_for(play.wait(), 5)).state is PlayState.STOPPED
+    waiting = asyncio.ensure_future(play.wait())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert waiting.done()
+    assert waiting.result().state is PlayState.STOPPED
 
 
 async def test_cancelling_a_wait_does_not_stop_the_play(stage: Stage) -> None:

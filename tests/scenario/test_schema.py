@@ -10,13 +10,13 @@ import jsonschema
 import jsonschema_rs
 import pytest
 from script_texts import CAST, problems_in
+from yaml_readers import plain
 
 from simulator.scenario import library
 from simulator.scenario.parser.document import FIELDS
 from simulator.scenario.parser.expectations import EXPECTATION
 from simulator.scenario.parser.steps import STEP
 from simulator.scenario.schema import FILE, schema_text, script_schema
-from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from simulator.scenario.yaml_source import read_yaml
 
 SCHEMA = script_schema()
@@ -25,15 +25,6 @@ VALIDATORS = {
     "jsonschema-rs": jsonschema_rs.Draft7Validator(SCHEMA).is_valid,
 }
 each_validator = pytest.mark.parametrize("is_valid", VALIDATORS.values(), ids=VALIDATORS.keys())
-
-
-def plain(node: Node | None) -> Any:
-    if isinstance(node, MapNode):
-        return {key.text: plain(value) for key, value in node.entries}
-    if isinstance(node, ListNode):
-        return [plain(item) for item in node.items]
-    assert isinstance(node, ScalarNode)
-    return node.value
 
 
 def read(text: str | bytes) -> Any:

@@ -55,6 +55,33 @@ def test_its_text_names_what_matters() -> None:
     assert '"code":4000' in text
 
 
+@pytest.mark.parametrize(
+    ("timestamp", "time"),
+    [
+        (-1, "23:59:59.999"),
+        (86_399_001, "23:59:59.001"),
+        (2**63 - 1, "07:12:55.807"),
+        (-(2**63), "16:47:04.192"),
+    ],
+)
+def test_its_text_holds_for_any_timestamp_that_a_record_may_have(timestamp: int, time: str) -> None:
+    assert f"@0 {time} " in repr(Event(Record("chat", 0, 0, timestamp, None, b"", (), 0, False)))
+
+
+def test_its_time_is_exact_before_1970_too() -> None:
+    seen = Event(Record("chat", 0, 0, -1, None, None, (), 0, False))
+    assert seen.time == datetime(1969, 12, 31, 23, 59, 59, 999_000, UTC)
+    with pytest.raises(OverflowError):
+        _ = Event(Record("chat", 0, 0, 2**62, None, None, (), 0, False)).time
+
+
+def test_two_readings_of_a_record_are_equal_and_no_other_thing_is() -> None:
+    assert event(CONNECTED) == event(CONNECTED)
+    assert len({event(CONNECTED), event(CONNECTED)}) == 1
+    assert event(CONNECTED) != event(None)
+    assert event(CONNECTED) != event(CONNECTED).record
+
+
 USER = "aaaaaaaabbbb4ccc8dddeeeeeeeeeeee"
 
 

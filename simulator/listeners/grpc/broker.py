@@ -149,7 +149,9 @@ class BrokerServicer:
             max_records=wanted.max_records if wanted.HasField("max_records") else None,
         )
         try:
-            topic = self._log.create_topic(request.topic, request.partitions or 1, retention)
+            topic = self._control.create_topic(
+                request.topic, partitions=request.partitions or 1, retention=retention
+            )
         except InvalidTopicSetting as error:
             field = error.setting.replace("number of ", "").replace(" ", ".")
             raise FieldError(field, error) from None
@@ -162,7 +164,7 @@ class BrokerServicer:
     ) -> broker_pb2.DeleteTopicResponse:
         """Delete a topic and what groups acknowledged on it; its subscriptions end."""
         try:
-            self._log.delete_topic(request.topic)
+            self._control.delete_topic(request.topic)
         except SimulatorError as error:
             raise FieldError("topic", error) from None
         return broker_pb2.DeleteTopicResponse()

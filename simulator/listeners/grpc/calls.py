@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -25,6 +25,8 @@ from google.protobuf.message_factory import GetMessageClass
 from simulator.errors import SimulatorError
 from simulator.listeners.grpc.errors import FieldViolation, InvalidRequest, ShuttingDown
 from simulator.listeners.grpc.status import abort_arguments
+
+T = TypeVar("T")
 
 QUIET_S = 0.02
 """When no call has arrived for so long, also on a busy loop, none is waiting to be begun."""
@@ -127,9 +129,9 @@ def _handler(method: MethodDescriptor, work: Callable[[Any], Any], calls: Calls)
         async with aclosing(answers):
             async for answer in answers:
                 if answer is None:
-                    await context.send_initial_metadata(())
+                    await _sent(context.send_initial_metadata(()))
                 else:
-                    await context.write(_encoded(answer))
+                    await _sent(context.write(_encoded(answer)))
 
     async def unary_unary(data: bytes, context: Context) -> Any:
         async def one() -> bytes:
@@ -161,9 +163,17 @@ def _encoded(answer: Message | bytes) -> bytes:
     return answer if isinstance(answer, bytes) else answer.SerializeToString()
 
 
+async def _sent(sending: Awaitable[T]) -> T:
+    """Wait until something is sent; where the client is gone, the call is cancelled."""
+    try:
+        return await sending
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
+
+
 async def _abort(context: Context, error: SimulatorError) -> NoReturn:
     code, text, metadata = abort_arguments(error)
-    await context.abort(code, text, metadata)
+    await _sent(context.abort(code, text, metadata))
 
 
 def _snake_case(name: str) -> str:

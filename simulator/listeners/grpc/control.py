@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from simulator.log import Retention, TopicInfo
+
 
 class Control(Protocol):
-    """Resets and snapshots concern every room, so only the composition root can do them."""
+    """What concerns several rooms, so that only the composition root can do it."""
+
+    def create_topic(self, topic: str, *, partitions: int, retention: Retention) -> TopicInfo:
+        """Create a topic, and see to its retention by age; raises as `TopicLog.create_topic`."""
+
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic, or raise `TopicNotFound`."""
 
     def reset(self) -> None:
         """Empty the simulator; the topics it began with stay, empty."""

@@ -8,9 +8,9 @@ numbers of `record.proto`; a test holds it against the generated code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import repeat
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from simulator.log import Headers, RecordColumns
 
@@ -23,23 +23,45 @@ TypedEvent = Callable[[str, bytes], bytes | None]
 where the value has no typed form."""
 
 
-def _ended(n: int) -> bytes:
-    return bytes((n,)) if n < 128 else bytes((n & 127 | 128, n >> 7))
+class _Tables(NamedTuple):
+    """Encoded numbers to look up, and the head of each field that every record has, by length.
+
+    `last` are the varints of all numbers of 14 bits, `more` the same with more to follow.
+    """
+
+    last: list[bytes]
+    more: list[bytes]
+    record: list[bytes]
+    key: list[bytes]
+    json: list[bytes]
 
 
-_SMALL = 1 << 14
-_LAST = [_ended(n) for n in range(_SMALL)]
-_MORE = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(_SMALL)]
+_SMALL = 4096
+"""Contents shorter than this have their head in a table."""
+
+
+@cache
+def _tables() -> _Tables:
+    """Made when a record is first encoded: most processes that import this module never do."""
+    last = [bytes((n,)) for n in range(128)]
+    last += [bytes((low | 128, high)) for high in range(1, 128) for low in range(128)]
+    more = [bytes((low | 128, high | 128)) for high in range(128) for low in range(128)]
+    lengths = last[:_SMALL]
+    record, key, json = (
+        [tag + length for length in lengths] for tag in (b"\x0a", b"\x2a", b"\x3a")
+    )
+    return _Tables(last, more, record, key, json)
 
 
 def varint(n: int) -> bytes:
     """Encode an int64 as a base-128 varint; by table, 14 bits at a time."""
+    tables = _tables()
     n &= VARINT_MASK
     parts = []
-    while n >= _SMALL:
-        parts.append(_MORE[n & 0x3FFF])
+    while n > 0x3FFF:
+        parts.append(tables.more[n & 0x3FFF])
         n >>= 14
-    parts.append(_LAST[n])
+    parts.append(tables.last[n])
     return b"".join(parts)
 
 
@@ -52,12 +74,6 @@ def delimited(tag: bytes, content: bytes) -> bytes:
     return b"%b%b%b" % (tag, varint(len(content)), content)
 
 
-_RECORD = [b"\x0a" + length for length in _LAST]
-_KEY = [b"\x2a" + length for length in _LAST]
-_JSON = [b"\x3a" + length for length in _LAST]
-"""Tag and length of the fields that every record has, by length."""
-
-
 def encode_records(
     columns: RecordColumns, rows: Sequence[int], typed: TypedEvent | None = None
 ) -> list[bytes]:
@@ -66,7 +82,8 @@ def encode_records(
     `typed` adds the event field, where it gives one. The loop is written out, since a full log is
     read at the speed of this function: half a microsecond for a record.
     """
-    join, more, last, high_bits = b"".join, _MORE, _LAST, _high_bits
+    last, more, record_heads, key_heads, json_heads = _tables()
+    join, high_bits = b"".join, _high_bits
     pieces = []
     for place, offset, timestamp, position, key, value, extra in zip(
         _places(columns, rows),
@@ -79,12 +96,12 @@ def encode_records(
         strict=False,
     ):
         n = 0 if key is None else len(key)
-        key_head = b"" if key is None else _KEY[n] if n < _SMALL else b"\x2a" + varint(n)
+        key_head = b"" if key is None else key_heads[n] if n < _SMALL else b"\x2a" + varint(n)
         n = 0 if value is None else len(value)
         if value is None:
             value_head = b""
         elif n < _SMALL and (value.isascii() or _is_utf8(value)):
-            value_head = _JSON[n]
+            value_head = json_heads[n]
         else:
             value_head = (b"\x3a" if _is_utf8(value) else b"\x42") + varint(n)
         body = join(
@@ -110,7 +127,7 @@ def encode_records(
             )
         )
         n = len(body)
-        pieces.append((_RECORD[n] if n < _SMALL else b"\x0a" + varint(n)) + body)
+        pieces.append((record_heads[n] if n < _SMALL else b"\x0a" + varint(n)) + body)
     return pieces
 
 

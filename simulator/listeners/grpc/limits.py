@@ -8,8 +8,10 @@ MAX_RECEIVE_BYTES = 4 * 1024 * 1024 + 64 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 """The headers of one call (gRPC's default is half of it)."""
 
-MAX_STREAMS_PER_CONNECTION = 4096
-"""Calls under way on one connection; HTTP/2 makes a client wait with further ones."""
+MAX_CALLS = 100_000
+"""Calls under way on one connection, and calls that have arrived and are not begun yet. Beyond them
+gRPC refuses or cancels calls without a text (by default beyond 1,000 that wait, at random), and a
+test that publishes from thousands of tasks at once gets there."""
 
 KEEPALIVE_TIME_MS = 60_000
 KEEPALIVE_TIMEOUT_MS = 300_000

@@ -18,9 +18,9 @@ from simulator.listeners.grpc.errors import AddressUnavailable
 from simulator.listeners.grpc.limits import (
     KEEPALIVE_TIME_MS,
     KEEPALIVE_TIMEOUT_MS,
+    MAX_CALLS,
     MAX_METADATA_BYTES,
     MAX_RECEIVE_BYTES,
-    MAX_STREAMS_PER_CONNECTION,
     WRITE_BUFFER_BYTES,
 )
 from simulator.listeners.grpc.reflection import reflection_handlers
@@ -41,10 +41,11 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # Without this a second simulator on the same port would silently get half the connections.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
-    ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA_BYTES),
-    ("grpc.max_concurrent_streams", MAX_STREAMS_PER_CONNECTION),
+    ("grpc.max_concurrent_streams", MAX_CALLS),
+    ("grpc.server.max_pending_requests", MAX_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_CALLS),
     ("grpc.http2.write_buffer_size", WRITE_BUFFER_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
@@ -69,15 +70,19 @@ class GrpcListener:
         player: Player,
         chat: LiveChat,
         control: Control,
+        speed: float | None = None,
     ) -> None:
-        """Bind nothing yet. Port 0 takes a free one."""
+        """Bind nothing yet. Port 0 takes a free one.
+
+        `speed` counts for plays that are asked for without one; see `Player.start`.
+        """
         self._host = host
         self._port = port
         self._calls = Calls()
         self._catalog = catalog
         self._servicers = (
             BrokerServicer(catalog, log, publisher, control),
-            ScenariosServicer(player, catalog),
+            ScenariosServicer(player, catalog, speed),
             ChatServicer(chat),
         )
         self._health = health.aio.HealthServicer()

@@ -14,9 +14,8 @@ from simulator.listeners.grpc.errors import FieldError
 from simulator.listeners.grpc.filters import from_value
 from simulator.listeners.grpc.requests import Checks
 from simulator.listeners.grpc.starts import timestamp_is_valid
-from simulator.scenario import library
+from simulator.scenario import library, load_script, parse_script
 from simulator.scenario.errors import PlayError
-from simulator.scenario.parser import load_script, parse_script
 from simulator.scenario.player import Play, Player, PlayState
 from simulator.scenario.script import Script
 from simulator.v1 import scenarios_pb2
@@ -33,7 +32,7 @@ STATES = {
 class ScenariosServicer:
     """One method for each of the service; the player does the work."""
 
-    def __init__(self, player: Player, catalog: Catalog, speed: float | None = None) -> None:
+    def __init__(self, player: Player, catalog: Catalog, speed: float | None) -> None:
         """`speed` counts for requests that give none."""
         self._player = player
         self._catalog = catalog

@@ -186,11 +186,9 @@ class Subscription:
         return rows
 
     def _notice(self, batch: Batch) -> bytes:
-        """Encode what did not go straight on; a rewound log has a new end to stop at."""
+        """Encode what did not go straight on."""
         if not batch.gaps and not batch.rewound:
             return b""
-        if batch.rewound and self._stop_position is not None:
-            self._stop_position = self._log.end_position
         response = broker_pb2.SubscribeResponse(rewound=batch.rewound)
         for (topic, partition), first, last in batch.gaps:
             response.gaps.add(

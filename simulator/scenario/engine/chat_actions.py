@@ -113,7 +113,7 @@ class ChatActions:
             return outcome, ""
         # Most of what a crowd does is this: no detours here.
         ids = moment.ids
-        event_id, message_id = ids.new_pair()
+        message_id = ids.new_id()
         stamp, milliseconds = moment.stamp
         user_id = account.user_id
         target_id, target_type, members = target
@@ -128,7 +128,7 @@ class ChatActions:
             }
         }
         event = self._wrap(
-            payload, SENT, event_id, stamp, user_id, ids.new_trace(), account.session_id
+            payload, SENT, ids.new_id(), stamp, user_id, ids.new_trace(), account.session_id
         )
         self._emit_sent(event, milliseconds)
         return outcome, message_id

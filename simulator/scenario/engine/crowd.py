@@ -43,6 +43,7 @@ def crowd(frame: Frame, step: Crowd) -> Going:
     next_pause = sampler(step.pause, randomness) if step.pause else None
     next_text = _texts(frame, step, randomness)
     partners = _partners(frame, step, randomness)
+    send, choose_target, heapreplace = chat.send, partners.target, heapq.heapreplace
     reason = None if step.reason is None else frame.text(step.reason)
     closing = Closing(reason, step.code, step.forced)
     present = 0
@@ -73,7 +74,7 @@ def crowd(frame: Frame, step: Crowd) -> Going:
             if member is None:
                 arrived += 1
                 if arrived < step.users:
-                    heapq.heapreplace(heap, (due + next_gap(), 0, None))
+                    heapreplace(heap, (due + next_gap(), 0, None))
                 else:
                     heapq.heappop(heap)
                 newcomer = _arrive(frame, step, arrived, moment, has_left)
@@ -83,7 +84,7 @@ def crowd(frame: Frame, step: Crowd) -> Going:
                     newcomer.leave_ns = due + next_stay()
                     next_ns = newcomer.leave_ns
                     if next_pause is not None:
-                        next_ns = min(next_ns, due + max(1, next_pause()))
+                        next_ns = min(next_ns, due + (next_pause() or 1))
                     heapq.heappush(heap, (next_ns, arrived, newcomer))
             elif member.when_ended is None:
                 heapq.heappop(heap)
@@ -92,11 +93,12 @@ def crowd(frame: Frame, step: Crowd) -> Going:
                 while member.session_id is not None:
                     chat.disconnect(member, moment, closing)
             else:
-                next_ns = due + max(1, next_pause())
-                heapq.heapreplace(heap, (min(next_ns, member.leave_ns), number, member))
-                target = partners.target(member)
+                next_ns = due + (next_pause() or 1)
+                leave_ns = member.leave_ns
+                heapreplace(heap, (next_ns if next_ns < leave_ns else leave_ns, number, member))
+                target = choose_target(member)
                 if target is not None:
-                    chat.send(member, next_text(), target, moment)
+                    send(member, next_text(), target, moment)
             if not heap:
                 break
             due, number, member = heap[0]

@@ -45,11 +45,12 @@ class Emitter:
         self._latest: dict[str | None, deque[RecordPlace]] = {
             name: deque(maxlen=size) for name, size in (keep or {}).items()
         }
-        self._watched = bool(self._observers or self._latest)
         self._bound: dict[tuple[str, str], Emit] = {}
 
     def bound(self, topic: str, name: str) -> Emit:
-        """Return the quick way to publish one type of event, whole envelopes with their id as key.
+        """Return the quick way to publish one type of event: whole envelopes of some user.
+
+        Their id is their key.
 
         Raises `UnknownEvent` where the catalogue lacks it; the function itself raises what
         `Publisher.publish` does.
@@ -60,16 +61,25 @@ class Emitter:
         publish = self.publisher.bound(self.publisher.catalog.message(topic, name))
         counts = self.counts
 
+        observe = [observer.observe for observer in self._observers]
+
         def emit(event: dict[str, Any], timestamp_ms: int) -> None:
             publish(event, event["id"], timestamp_ms)
             counts[name] += 1
 
-        def emit_watched(event: dict[str, Any], timestamp_ms: int) -> None:
-            place = publish(event, event["id"], timestamp_ms)
+        def emit_observed(event: dict[str, Any], timestamp_ms: int) -> None:
+            publish(event, event["id"], timestamp_ms)
             counts[name] += 1
-            self._watch(topic, name, event, timestamp_ms, place)
+            for see in observe:
+                see(topic, name, event["userId"], event, timestamp_ms * 1_000_000)
 
-        chosen = emit_watched if self._watched else emit
+        def emit_remembered(event: dict[str, Any], timestamp_ms: int) -> None:
+            self._remember(name, publish(event, event["id"], timestamp_ms))
+            counts[name] += 1
+            for see in observe:
+                see(topic, name, event["userId"], event, timestamp_ms * 1_000_000)
+
+        chosen = emit_remembered if self._latest else emit_observed if observe else emit
         self._bound[topic, name] = chosen
         return chosen
 
@@ -134,30 +144,21 @@ class Emitter:
         self, topic: str, value: bytes | None, timestamp_ms: int, place: RecordPlace | None
     ) -> None:
         event = _as_event(value)
-        name = event.get("name")
-        known = name if isinstance(name, str) else UNNAMED
-        self.counts[known] += 1
-        if self._watched:
-            self._watch(topic, known, event, timestamp_ms, place)
-
-    def _watch(
-        self,
-        topic: str,
-        name: str,
-        event: dict[str, Any],
-        timestamp_ms: int,
-        place: RecordPlace | None,
-    ) -> None:
+        given = event.get("name")
+        name = given if isinstance(given, str) else UNNAMED
+        self.counts[name] += 1
         if place is not None:
-            for wanted in (name, None):
-                latest = self._latest.get(wanted)
-                if latest is not None:
-                    latest.append(place)
-        if self._observers:
-            user_id = event.get("userId")
-            user = user_id if isinstance(user_id, str) else None
-            for observer in self._observers:
-                observer.observe(topic, name, user, event, timestamp_ms * 1_000_000)
+            self._remember(name, place)
+        user_id = event.get("userId")
+        user = user_id if isinstance(user_id, str) else None
+        for observer in self._observers:
+            observer.observe(topic, name, user, event, timestamp_ms * 1_000_000)
+
+    def _remember(self, name: str, place: RecordPlace) -> None:
+        for wanted in (name, None):
+            latest = self._latest.get(wanted)
+            if latest is not None:
+                latest.append(place)
 
 
 def _as_event(value: bytes | None) -> dict[str, Any]:

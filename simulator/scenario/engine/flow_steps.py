@@ -62,5 +62,5 @@ def choose(frame: Frame, step: Choose) -> Going:
 
 def expect(frame: Frame, step: Expect) -> Going:
     """Check expectations now; one that does not hold fails the story, which goes on."""
-    frame.run.failures += [v.text for v in frame.run.check(step) if not v.ok]
+    frame.run.failures.add(verdict.text for verdict in frame.run.check(step) if not verdict.ok)
     yield from ()

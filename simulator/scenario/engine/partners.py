@@ -93,7 +93,7 @@ class Popular:
     """
 
     def __init__(self, settings: ServiceSettings, randomness: Randomness) -> None:
-        self._levels: list[list[Member]] = [[] for _ in range(_TOP_LEVEL + 1)]
+        self._levels: list[list[Member]] = []
         self._ends: list[int] = []
         self._bits = randomness.bits
         self._random = randomness.random
@@ -104,6 +104,8 @@ class Popular:
         """Draw a popularity."""
         draw = self._bits(_TOP_LEVEL)
         level = (~draw & (draw + 1)).bit_length() - 1
+        while len(self._levels) <= level:
+            self._levels.append([])
         group = self._levels[level]
         member.group = group
         member.place = len(group)
@@ -124,23 +126,21 @@ class Popular:
 
     def target(self, member: Member) -> Target | None:
         """Draw in proportion to popularity; the member itself is drawn again, a few times."""
+        ends = self._ends
+        if not ends:
+            weights = [len(group) << level for level, group in enumerate(self._levels)]
+            ends.extend(accumulate(weights))
+        total = ends[-1]
         for _ in range(8):
-            chosen = self._draw()
+            point = int(self._random() * total)
+            level = bisect_right(ends, point)
+            before = ends[level - 1] if level else 0
+            chosen = self._levels[level][(point - before) >> level]
             if chosen is not member:
                 other = chosen.user_id
                 members = [other] if self._others_only else [member.user_id, other]
                 return other, self._type, members
         return None
-
-    def _draw(self) -> Member:
-        ends = self._ends
-        if not ends:
-            weights = (len(group) << level for level, group in enumerate(self._levels))
-            ends.extend(accumulate(weights))
-        point = int(self._random() * ends[-1])
-        level = bisect_right(ends, point)
-        before = ends[level - 1] if level else 0
-        return self._levels[level][(point - before) >> level]
 
 
 class Groups:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from simulator.catalog import Catalog, MessageType
@@ -88,7 +87,7 @@ def _event(frame: Frame, step: Produce, message: MessageType) -> dict[str, Any]:
         session_id = run.service.account(user_id).session_id
     text, _ = run.stamp(run.now_ns - frame.shift)
     ids = frame.branch.ids
-    example = copy.deepcopy(dict(message.example))
+    example = message.example
     event = run.envelopes.wrap(
         example.pop("payload", {}),
         message.name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from simulator.publishing import Publisher
 from simulator.scenario.chat_service import ChatService
@@ -17,13 +18,19 @@ from simulator.scenario.engine.cast import Cast, all_steps
 from simulator.scenario.engine.chat_actions import ChatActions
 from simulator.scenario.engine.emitter import Emitter
 from simulator.scenario.engine.frame import Branch, Frame, Scope, StoryNames
+from simulator.scenario.engine.notes import Notes
 from simulator.scenario.engine.steps import run_steps
 from simulator.scenario.engine.task import PARKED, Going, Task
 from simulator.scenario.engine.variables import bind_variables
 from simulator.scenario.envelope import Envelopes, EventStyle, stamper
+from simulator.scenario.errors import ScenarioError
 from simulator.scenario.expectations import ExpectationObserver, Verdict
 from simulator.scenario.randomness import Randomness
 from simulator.scenario.script import Duplicate, Expect, Expectation, Script, Step, Text
+
+EARLIEST_NS: Final = -62_135_596_800 * 1_000_000_000
+LATEST_NS: Final = 253_402_300_800 * 1_000_000_000 - 1
+"""The years 1 to 9999: no timestamp says anything else."""
 
 
 class Run:
@@ -54,8 +61,8 @@ class Run:
         """How far the present slice may go."""
         self.left = 0
         """How many more things the present slice may do."""
-        self.failures: list[str] = []
-        """Expectations that did not hold when their step came, a text each."""
+        self.failures = Notes()
+        """Expectations that did not hold when their step came, and at the end; a text each."""
         self.stamp = stamper(script.timestamps)
         self.style = EventStyle.of(script)
         self.cast = Cast(script, seed)
@@ -107,7 +114,7 @@ class Run:
         story is over then, and what it published stays.
         """
         heap = self._heap
-        self.until_ns = until_ns
+        self.until_ns = min(until_ns, LATEST_NS)
         self.left = budget
         while heap and self.left > 0 and heap[0][0] <= until_ns:
             due, sequence, task = heapq.heappop(heap)
@@ -117,6 +124,8 @@ class Run:
             self.task = task
             try:
                 wake = next(task.going)
+                if wake > LATEST_NS:
+                    task.going.throw(ScenarioError("the story goes beyond the year 9999"))
             except StopIteration:
                 self._ended(task)
             except BaseException:

@@ -25,14 +25,14 @@ def text_of_length(length: int, randomness: Randomness) -> str:
 
 def texts_of_length(low: int, high: int, randomness: Randomness) -> Callable[[], str]:
     """Return a function that draws texts of `low` to `high` characters, quickly."""
-    below = randomness.below
+    random = randomness.random
     starts = len(_FILLER)
     widths = high - low + 1
-    filler = _FILLER * (high // len(_FILLER) + 2)
+    filler = _FILLER * (high // starts + 2)
 
     def draw() -> str:
-        start = below(starts)
-        return filler[start : start + low + below(widths)]
+        start = int(random() * starts)
+        return filler[start : start + low + int(random() * widths)]
 
     return draw
 

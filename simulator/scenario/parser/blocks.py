@@ -10,7 +10,8 @@ from simulator.scenario.parser.declarations import RESERVED
 from simulator.scenario.parser.kinds import Kind, Literal, NameKind, Schema
 from simulator.scenario.parser.records import Field, MapOf, Record, Short, Values
 from simulator.scenario.script import Position
-from simulator.scenario.yaml_nodes import Node, quoted, scalars
+from simulator.scenario.wording import quoted
+from simulator.scenario.yaml_nodes import Node, scalars
 
 T = TypeVar("T")
 

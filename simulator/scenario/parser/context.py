@@ -13,7 +13,8 @@ from simulator.scenario.errors import Problem, TemplateError
 from simulator.scenario.parser.vocabulary import Vocabulary
 from simulator.scenario.script import Party, Position, User, Value
 from simulator.scenario.templates import Name, Template, compile_template, join_parts
-from simulator.scenario.yaml_nodes import Node, Plain, ScalarNode, describe, quoted, shorten
+from simulator.scenario.wording import quoted, shorten
+from simulator.scenario.yaml_nodes import Node, Plain, ScalarNode, describe
 from simulator.scenario.yaml_source import MAX_DEPTH
 
 T = TypeVar("T")

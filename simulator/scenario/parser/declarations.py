@@ -12,7 +12,8 @@ from simulator.scenario.parser.kinds import JSON, Literal, NameKind
 from simulator.scenario.parser.records import ListOf, MapOf
 from simulator.scenario.script import Value
 from simulator.scenario.templates import MAX_RENDERED, Template, as_text
-from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, ScalarNode, shorten
+from simulator.scenario.wording import shorten
+from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 
 RESERVED = ("n", "now", "seed")
 """Names of templates that no variable can have."""

@@ -10,7 +10,8 @@ from simulator.scenario.parser.produce import PATHS, TopicRef
 from simulator.scenario.parser.records import Field, ListOf, OneOf, Record, Short, Values
 from simulator.scenario.parser.tagged import Tagged, Variant
 from simulator.scenario.script import Expectation, Match, Position, Text
-from simulator.scenario.yaml_nodes import MapNode, Node, quoted
+from simulator.scenario.wording import quoted
+from simulator.scenario.yaml_nodes import MapNode, Node
 
 
 class _TopicName(Kind[str]):

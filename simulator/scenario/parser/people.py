@@ -18,13 +18,13 @@ from simulator.scenario.parser.kinds import (
 from simulator.scenario.parser.records import Field, ListOf, MapOf, Record, Short
 from simulator.scenario.script import Party, Text, User, Who
 from simulator.scenario.templates import Template
+from simulator.scenario.wording import quoted
 from simulator.scenario.yaml_nodes import (
     ListNode,
     MapNode,
     Node,
     ScalarNode,
     describe_value,
-    quoted,
 )
 
 EVERYONE = "everyone"

@@ -16,7 +16,8 @@ from simulator.scenario.parser.kinds import (
     alternatives,
     read_all,
 )
-from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, describe, quoted
+from simulator.scenario.wording import quoted
+from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, describe
 
 T = TypeVar("T")
 

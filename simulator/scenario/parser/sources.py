@@ -43,7 +43,7 @@ class Sources:
     def collect(self, text: str | bytes, file: str) -> list[Part]:
         """All parts: what is included comes before what includes it, the script itself last."""
         identity = self._resolver.identify(file)
-        self._read(Source(file, identity, text.encode() if isinstance(text, str) else text))
+        self._read(Source(file, identity, text))
         return self._parts
 
     def _read(self, source: Source) -> None:

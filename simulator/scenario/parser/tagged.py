@@ -10,7 +10,8 @@ from simulator.scenario.parser.context import Context, suggestion
 from simulator.scenario.parser.kinds import Kind, Schema
 from simulator.scenario.parser.records import described
 from simulator.scenario.script import Position
-from simulator.scenario.yaml_nodes import MapNode, Node, ScalarNode, quoted
+from simulator.scenario.wording import quoted
+from simulator.scenario.yaml_nodes import MapNode, Node, ScalarNode
 
 T = TypeVar("T")
 

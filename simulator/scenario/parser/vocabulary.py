@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from simulator.catalog import Catalog, MessageType
 from simulator.catalog.suggestions import closest
-from simulator.scenario.yaml_nodes import quoted, shorten
+from simulator.scenario.wording import quoted, shorten
 
 _INDEX = re.compile(r"\.[0-9]+(?=\.|$)")
 

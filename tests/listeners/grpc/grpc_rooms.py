@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from simulator.catalog import Catalog
 from simulator.listeners.grpc import GrpcListener
-from simulator.log import TopicLog
+from simulator.log import Retention, TopicInfo, TopicLog
 from simulator.publishing import Publisher
 from simulator.scenario.clock import VirtualClock
 from simulator.scenario.live_chat import LiveChat
@@ -45,7 +45,9 @@ class Rooms:
         self.chat = LiveChat(self.publisher, self.clock)
         self.snapshots = Snapshots(self.log, self.chat, self.clock)
 
-    def listener(self, host: str = "127.0.0.1", port: int = 0) -> GrpcListener:
+    def listener(
+        self, host: str = "127.0.0.1", port: int = 0, speed: float | None = None
+    ) -> GrpcListener:
         return GrpcListener(
             host,
             port,
@@ -55,7 +57,14 @@ class Rooms:
             player=self.player,
             chat=self.chat,
             control=self,
+            speed=speed,
         )
+
+    def create_topic(self, topic: str, *, partitions: int, retention: Retention) -> TopicInfo:
+        return self.log.create_topic(topic, partitions, retention)
+
+    def delete_topic(self, topic: str) -> None:
+        self.log.delete_topic(topic)
 
     def reset(self) -> None:
         self.player.reset()
@@ -118,8 +127,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(rooms: Rooms) -> AsyncIterator[Server]:
-    listener = rooms.listener()
+async def serving(rooms: Rooms, speed: float | None = None) -> AsyncIterator[Server]:
+    listener = rooms.listener(speed=speed)
     target = await listener.start()
     try:
         async with grpc.aio.insecure_channel(target) as channel:

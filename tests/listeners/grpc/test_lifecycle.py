@@ -180,6 +180,7 @@ async def test_an_unexpected_error_is_internal_and_logged_once_and_the_server_go
     assert entry.name == "simulator.grpc"
     assert entry.exc_info is not None
     assert entry.exc_info[0] is ZeroDivisionError
+    caplog.clear()
     assert await server.read() == []
 
 
@@ -205,3 +206,12 @@ async def test_a_request_that_is_too_large_is_refused_and_the_connection_goes_on
         broker_pb2.PublishRequest(records=[record("chat", event("userConnected"))])
     )
     assert server.log.end_position == 1
+
+
+async def test_thousands_of_calls_at_once_are_all_answered(server: Server) -> None:
+    calls = [
+        server.broker.Publish(broker_pb2.PublishRequest(records=[record("anything", n)]))
+        for n in range(5000)
+    ]
+    await asyncio.gather(*calls)
+    assert server.log.end_position == 5000

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 
 import pytest
 
+from simulator.catalog import Catalog
 from simulator.listeners.grpc.record_cache import BLOCK, BLOCK_BYTES, MAX_ITEM_BYTES, RecordCache
+from simulator.listeners.grpc.subscription import Caches
+from simulator.listeners.grpc.typed_events import TypedEvents
 from simulator.log import RecordColumns, TopicLog
 
 
@@ -78,14 +82,18 @@ def test_it_stays_within_its_bytes_and_forgets_the_least_recently_used() -> None
     counted.read(step=BLOCK)
     assert counted.computed == 3 * BLOCK
     assert counted.cache.bytes_held == 2 * per_block
-    last = counted.log.read_columns("one", 0, 2 * BLOCK, max_records=BLOCK)
-    counted.cache.get(last, range(BLOCK))
-    assert counted.computed == 3 * BLOCK
-    first = counted.log.read_columns("one", 0, 0, max_records=BLOCK)
-    counted.cache.get(first, range(BLOCK))
-    assert counted.computed == 4 * BLOCK
-    counted.cache.get(last, range(BLOCK))
-    assert counted.computed == 4 * BLOCK
+
+    def read_block(number: int) -> int:
+        """How many values had to be computed for a block."""
+        before = counted.computed
+        columns = counted.log.read_columns("one", 0, number * BLOCK, max_records=BLOCK)
+        counted.cache.get(columns, range(BLOCK))
+        return counted.computed - before
+
+    assert read_block(1) == 0  # of 1 and 2, which are kept, 2 is now the least recently used
+    assert read_block(0) == BLOCK
+    assert read_block(1) == 0
+    assert read_block(2) == BLOCK
 
 
 def test_large_values_are_not_kept(counted: Counted) -> None:
@@ -141,3 +149,55 @@ def test_a_topic_created_again_is_another(counted: Counted) -> None:
     counted.log.create_topic("one")
     counted.put(b"new")
     assert counted.read() == [b"new"]
+
+
+class Kept:
+    """A value whose end can be seen."""
+
+
+def test_forgetting_takes_no_time_and_frees_bit_by_bit() -> None:
+    log = TopicLog()
+    log.create_topic("one", permanent=True)
+    alive: weakref.WeakSet[Kept] = weakref.WeakSet()
+
+    def compute(columns: RecordColumns, rows: Sequence[int]) -> list[Kept]:
+        fresh = [Kept() for _ in rows]
+        alive.update(fresh)
+        return fresh
+
+    cache: RecordCache[Kept] = RecordCache(log, compute, lambda _: 10, 1 << 30)
+
+    def fill(blocks: int) -> None:
+        for number in range(blocks * BLOCK):
+            log.append("one", None, timestamp=number)
+        columns = log.read_columns("one", 0, 0, max_records=blocks * BLOCK)
+        cache.get(columns, range(len(columns)))
+
+    fill(10)
+    log.reset()
+    assert len(alive) == 10 * BLOCK  # the reset did not wait for them
+    assert cache.bytes_held == 0
+    fill(1)
+    assert BLOCK < len(alive) < 10 * BLOCK
+    columns = log.read_columns("one", 0, 0, max_records=1)
+    for _ in range(10):
+        cache.get(columns, range(1))
+    assert len(alive) == BLOCK
+    cache.close()
+    assert not alive
+
+
+def test_caches_are_freed_when_the_last_subscription_ends() -> None:
+    log = TopicLog()
+    log.create_topic("one")
+    log.append("one", b"{}", timestamp=0)
+    caches = Caches(log, TypedEvents(Catalog.builtin()))
+    every = (caches.plain, caches.typed, caches.envelopes)
+    columns = log.read_columns("one", 0, 0, max_records=1)
+    with caches.in_use():
+        with caches.in_use():
+            for cache in every:
+                cache.get(columns, range(1))
+        assert all(cache.bytes_held for cache in every)
+    assert not any(cache.bytes_held for cache in every)
+    assert not log._waiting

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import struct_pb2, timestamp_pb2
-from grpc_rooms import START_MS, Server, fails, violations
+from grpc_rooms import START_MS, Rooms, Server, fails, serving, violations
 
 from simulator.scenario import library
 from simulator.v1 import scenarios_pb2
@@ -66,6 +66,17 @@ async def test_a_script_sent_as_text(server: Server) -> None:
     assert [r.json.count('"hello"') for r in await server.read("personalChat")] == [1, 1]
 
 
+async def test_a_story_that_leaves_the_years_of_timestamps_ends_with_an_outcome(
+    server: Server,
+) -> None:
+    text = "steps: [{repeat: {times: 100, steps: [{wait: 36500d}]}}]"
+    *_, last = await play(server, yaml=text, speed=0)
+    assert last.state == scenarios_pb2.PLAY_STATE_ERROR
+    assert "beyond the year 9999" in last.problems[0]
+    *_, after = await play(server, yaml=TWO)
+    assert after.state == scenarios_pb2.PLAY_STATE_PASSED
+
+
 async def test_options_of_a_play(server: Server) -> None:
     begin = timestamp_pb2.Timestamp(seconds=START_MS // 1000 + 3600, nanos=7_000_000)
     variables = {"text": struct_pb2.Value(string_value="bye")}
@@ -123,6 +134,18 @@ async def test_another_call_stops_a_play_and_asks_how_it_goes(server: Server) ->
     assert last.state == scenarios_pb2.PLAY_STATE_STOPPED
     again = await server.scenarios.Stop(scenarios_pb2.StopRequest(play_id=play_id))
     assert again.play.state == scenarios_pb2.PLAY_STATE_STOPPED
+
+
+async def test_the_listeners_speed_counts_where_a_request_has_none(rooms: Rooms) -> None:
+    async with serving(rooms, speed=1) as server:
+        call = server.scenarios.Play(scenarios_pb2.PlayRequest(yaml=LONG))
+        assert (await call.read()).state == scenarios_pb2.PLAY_STATE_RUNNING
+        assert (await play(server, yaml=LONG, speed=0))[-1].state == (
+            scenarios_pb2.PLAY_STATE_PASSED
+        )
+        (paced, _) = rooms.player.plays.values()
+        assert paced.state.value == "running"  # ten hours would not have passed otherwise
+        call.cancel()
 
 
 async def test_status_of_all_plays(server: Server) -> None:

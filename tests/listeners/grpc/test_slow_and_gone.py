@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -124,17 +126,29 @@ async def test_a_client_that_stands_still_is_waited_for(server: Server) -> None:
 
 async def test_a_closed_channel_ends_all_its_calls(server: Server) -> None:
     server.rooms.put(*[b"x" * 500_000] * 20)
-    channel = grpc.aio.insecure_channel(server.target)
-    subscribe = channel.unary_stream("/simulator.v1.Broker/Subscribe")
-    calls = [subscribe(request(group="g").SerializeToString()) for _ in range(3)]
-    calls.append(subscribe(request().SerializeToString()))
-    await calls[3].read()
-    publishing = channel.stream_unary("/simulator.v1.Broker/PublishStream")()
-    await publishing.write(b"")
-    await channel.close()
+    await asyncio.to_thread(open_and_close, server.target)
     await server.idle()
     assert server.log.groups.names() == []
     assert _waiting(server) == 0
+
+
+def open_and_close(target: str) -> None:
+    """Leave subscriptions that are read, not read and idle, and a stream of requests."""
+    closed = threading.Event()
+
+    def requests() -> Iterator[bytes]:
+        yield b""
+        closed.wait()
+
+    with grpc.insecure_channel(target) as channel:
+        subscribe = channel.unary_stream("/simulator.v1.Broker/Subscribe")
+        calls = [subscribe(request(group="g").SerializeToString()) for _ in range(3)]
+        calls.append(subscribe(request().SerializeToString()))
+        for call in calls:
+            call.initial_metadata()
+        next(calls[3])
+        channel.stream_unary("/simulator.v1.Broker/PublishStream").future(requests())
+    closed.set()
 
 
 async def test_a_cancelled_subscription_of_an_idle_topic_is_cleaned_up(server: Server) -> None:

@@ -92,6 +92,14 @@ def test_an_error_without_fields_has_no_details() -> None:
     assert abort_arguments(ShuttingDown())[2] == ()
 
 
+def test_no_field_is_to_blame_for_a_full_log() -> None:
+    full = log.LogFull("t", 9, max_bytes=1, held=1, records=1, snapshots=0)
+    code, text, metadata = abort_arguments(FieldError("records[0]", full))
+    assert code is Code.RESOURCE_EXHAUSTED
+    assert "full" in text
+    assert metadata == ()
+
+
 @pytest.mark.parametrize("letter", ["x", "é", "\U0001f600", "\x00", "\ud800"])
 def test_a_status_fits_into_trailers_whatever_it_tells(letter: str) -> None:
     many = [FieldViolation(f"field[{n}]" + letter * 500, letter * 2000) for n in range(500)]

@@ -122,6 +122,15 @@ async def test_a_member_that_comes_takes_over_where_nothing_was_acknowledged(
     assert again.json == '"between"'
 
 
+async def test_a_group_that_acknowledged_nothing_and_is_gone_has_no_place(server: Server) -> None:
+    server.rooms.put("before")
+    call = join(server, **LATEST)
+    await members(server, 1)
+    call.cancel()
+    await members(server, 0)
+    assert await server.offsets(group="g") == [0]  # `from` counts again
+
+
 async def test_more_members_than_partitions_wait_in_reserve(server: Server) -> None:
     one = join(server)
     await members(server, 1)
