@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
@@ -30,6 +30,9 @@ from simulator.testing.criteria import Criteria, all_forms
 from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
 
+if TYPE_CHECKING:
+    from simulator.listeners.kafka import KafkaListener
+
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
 """Where virtual time begins unless a start is given: a fixed instant, so that runs repeat."""
 
@@ -46,8 +49,8 @@ class Settings:
     `speed`: None for virtual time, which moves only as stories play or `clock.advance` is called;
     otherwise seconds of the simulator's time per real second. `validate`: whether events must
     conform to the catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None
-    for no listener. `max_bytes`: the bound on what the log holds. `catalog`: which events exist,
-    by default the Chat Events.
+    for no listener. `kafka_port`: the same for Kafka's clients, none by default. `max_bytes`: the
+    bound on what the log holds. `catalog`: which events exist, by default the Chat Events.
     """
 
     seed: int = 0
@@ -56,6 +59,7 @@ class Settings:
     validate: bool = True
     host: str = "127.0.0.1"
     grpc_port: int | None = 0
+    kafka_port: int | None = None
     max_bytes: int = DEFAULT_MAX_BYTES
     catalog: Catalog | None = None
 
@@ -79,6 +83,8 @@ class AsyncSimulator:
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
         self._listener: GrpcListener | None = None
         self._target: str | None = None
+        self._kafka: KafkaListener | None = None
+        self._bootstrap: str | None = None
         self._reaper: asyncio.Handle | None = None
 
     # --- life ------------------------------------------------------------------------------
@@ -87,6 +93,26 @@ class AsyncSimulator:
         """Create the catalogue's topics and open the doors; raises where a port is taken."""
         for topic in self.catalog.channels:
             self.log.create_topic(topic, permanent=True)
+        try:
+            await self._open_doors()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close the doors and stop the stories; what was appended stays readable here."""
+        self.player.stop_all()
+        self._retention.disarm()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.stop()
+        kafka, self._kafka = self._kafka, None
+        if kafka is not None:
+            await kafka.stop()
+        if self._reaper is not None:
+            self._reaper.cancel()
+
+    async def _open_doors(self) -> None:
         if self.settings.grpc_port is not None:
             listener = GrpcListener(
                 self.settings.host,
@@ -101,16 +127,18 @@ class AsyncSimulator:
             )
             self._target = await listener.start()
             self._listener = listener
+        if self.settings.kafka_port is not None:
+            from simulator.listeners.kafka import KafkaListener
 
-    async def stop(self) -> None:
-        """Close the doors and stop the stories; what was appended stays readable here."""
-        self.player.stop_all()
-        self._retention.disarm()
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            await listener.stop()
-        if self._reaper is not None:
-            self._reaper.cancel()
+            kafka = KafkaListener(
+                self.settings.host,
+                self.settings.kafka_port,
+                log=self.log,
+                publisher=self.publisher,
+                control=self,
+            )
+            self._bootstrap = await kafka.start()
+            self._kafka = kafka
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -132,6 +160,16 @@ class AsyncSimulator:
                 "this simulator has no gRPC listener: it is not started, or grpc_port is None"
             )
         return self._target
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address that Kafka clients begin with, `host:port`."""
+        if self._bootstrap is None:
+            raise SimulatorError(
+                "this simulator has no Kafka listener: it is not started, or kafka_port is not "
+                "given (0 takes a free port)"
+            )
+        return self._bootstrap
 
     # --- stories ---------------------------------------------------------------------------
 

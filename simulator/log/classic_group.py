@@ -213,7 +213,7 @@ class ClassicGroup:
         if self.state is GroupState.STABLE and list(old.request.protocols) == list(
             request.protocols
         ):
-            self._answer_join(member, now, standing=True)
+            self._answer_join(member, now, replaces=old.member_id)
         else:
             self._prepare(now)
 
@@ -280,8 +280,8 @@ class ClassicGroup:
         )
         return votes.most_common(1)[0][0]
 
-    def _answer_join(self, member: Member, now: int, *, standing: bool = False) -> None:
-        """`standing`: the assignments stay as they are."""
+    def _answer_join(self, member: Member, now: int, *, replaces: str = "") -> None:
+        """`replaces`: the member takes the place of that one, and the assignments stand."""
         reply, member.join_reply = member.join_reply, None
         member.deadline = now + member.request.session_timeout
         if reply is None:
@@ -290,10 +290,10 @@ class ClassicGroup:
         told = self.leader
         members: tuple[JoinedMember, ...] = ()
         skip = False
-        if standing and leads and not member.request.skip_assignment:
-            told = ""  # so that an older leader does not compute what nobody waits for
+        if replaces and leads and not member.request.skip_assignment:
+            told = replaces  # so that an older client does not compute what nobody waits for
         elif leads:
-            skip = standing
+            skip = bool(replaces)
             members = tuple(
                 JoinedMember(m.member_id, m.request.instance_id, m.protocols[self.protocol or ""])
                 for m in self.members.values()
