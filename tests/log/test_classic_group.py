@@ -7,14 +7,8 @@ from itertools import count
 
 import pytest
 
-from simulator.log.classic_group import (
-    ClassicGroup,
-    GroupError,
-    GroupState,
-    JoinRequest,
-    JoinResult,
-    SyncResult,
-)
+from simulator.log.classic_group import ClassicGroup
+from simulator.log.group_messages import GroupError, GroupState, JoinRequest, JoinResult, SyncResult
 
 SESSION, REBALANCE = 10_000, 60_000
 RANGE = (("range", b"r"),)
@@ -143,7 +137,6 @@ def test_the_last_one_leaves_an_empty_group() -> None:
     group = stable("a")
     group.it.leave(group.id("a"), None, group.now)
     assert (group.it.state, group.it.generation) == (GroupState.EMPTY, 2)
-    assert group.it.unused
     group.join("b", kind="connect")
     assert group.joined["b"][-1].error is GroupError.NONE
 

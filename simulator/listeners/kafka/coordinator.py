@@ -13,13 +13,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from simulator.log import TopicLog
-from simulator.log.classic_group import (
-    ClassicGroup,
-    GroupError,
-    GroupState,
-    JoinRequest,
-    JoinResult,
-)
+from simulator.log.classic_group import ClassicGroup
+from simulator.log.group_messages import GroupError, GroupState, JoinRequest, JoinResult
 
 MIN_SESSION_MS = 6_000
 """`group.min.session.timeout.ms`."""

@@ -15,7 +15,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
-from simulator.log.classic_group import GroupError
+from simulator.log.group_messages import GroupError
 
 
 @api(12, "heartbeat", (0, 4))

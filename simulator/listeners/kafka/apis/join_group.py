@@ -24,7 +24,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.coordinator import MAX_SESSION_MS, MIN_SESSION_MS, answer
 from simulator.listeners.kafka.registry import Request, api, later
-from simulator.log.classic_group import JoinRequest, JoinResult
+from simulator.log.group_messages import JoinRequest, JoinResult
 
 
 @api(11, "join_group", (0, 9))

@@ -15,7 +15,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
-from simulator.log.classic_group import GroupState
+from simulator.log.group_messages import GroupState
 
 
 @api(16, "list_groups", (0, 5))

@@ -17,7 +17,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.coordinator import answer
 from simulator.listeners.kafka.registry import Request, api, later
-from simulator.log.classic_group import GroupError, SyncResult
+from simulator.log.group_messages import GroupError, SyncResult
 
 
 @api(14, "sync_group", (0, 5))
