@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -31,41 +32,51 @@ WARM_UP = 100
 def run(quick: bool) -> list[Row]:
     """Milliseconds at the middle and at the 99th percentile of each run."""
     seconds, runs = (1.0, 2) if quick else (5.0, 5)
-    medians: list[float] = []
-    tails: list[float] = []
+    rows: list[Row] = []
     with served() as target:
-        for _ in range(runs):
-            latencies = asyncio.run(measure(target, int(RATE * seconds)))
-            medians.append(statistics.median(latencies))
-            tails.append(statistics.quantiles(latencies, n=100)[98])
-    return [
-        Row.at_most(None, f"publish to subscriber at {RATE:,} events/s, p50", medians, "ms"),
-        Row.at_most(2, f"publish to subscriber at {RATE:,} events/s, p99", tails, "ms"),
-    ]
+        for how, streamed, aim in (("stream", True, 2), ("unary", False, None)):
+            latencies = [
+                asyncio.run(measure(target, int(RATE * seconds), streamed=streamed))
+                for _ in range(runs)
+            ]
+            what = f"publish ({how}) to subscriber, {RATE:,} events/s"
+            middle = [statistics.median(run) for run in latencies]
+            tail = [statistics.quantiles(run, n=100)[98] for run in latencies]
+            rows.append(Row.at_most(None, f"{what}, p50", middle, "ms"))
+            rows.append(Row.at_most(aim, f"{what}, p99", tail, "ms"))
+    return rows
 
 
-async def measure(target: str, count: int) -> list[float]:
+async def measure(target: str, count: int, *, streamed: bool) -> list[float]:
     """Publishes at the rate and returns each record's latency in milliseconds."""
-    requests = list(publish_requests(count))
+    requests = publish_requests(count)
     began: list[float] = []
     ended: list[float] = []
     async with grpc.aio.insecure_channel(target) as channel:
         broker: BrokerAsyncStub = broker_pb2_grpc.BrokerStub(channel)  # type: ignore[assignment]
         await broker.Reset(broker_pb2.ResetRequest())
-        stream = broker.Subscribe(broker_pb2.SubscribeRequest(topics=["chat"], max_records=count))
+        subscription = broker.Subscribe(
+            broker_pb2.SubscribeRequest(topics=["chat"], max_records=count)
+        )
 
         async def read() -> None:
-            async for response in stream:
+            async for response in subscription:
                 ended.extend([time.perf_counter()] * len(response.records))
 
+        async def due() -> AsyncIterator[broker_pb2.PublishRequest]:
+            start = time.perf_counter()
+            for number, request in enumerate(requests):
+                await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
+                began.append(time.perf_counter())
+                yield request
+
         reading = asyncio.create_task(read())
-        publishing: list[asyncio.Task[object]] = []
-        start = time.perf_counter()
-        for number, request in enumerate(requests):
-            await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
-            began.append(time.perf_counter())
-            publishing.append(asyncio.ensure_future(broker.Publish(request)))
-        await asyncio.gather(*publishing)
+        if streamed:
+            await broker.PublishStream(due())
+        else:
+            await asyncio.gather(
+                *[asyncio.ensure_future(broker.Publish(request)) async for request in due()]
+            )
         await reading
     latencies = [(end - begin) * 1000 for begin, end in zip(began, ended, strict=True)]
     return latencies[WARM_UP:]

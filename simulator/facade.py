@@ -12,13 +12,15 @@ from typing import Self, Unpack
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.log import Retention, TopicInfo
+from simulator.log.topic_log import DEFAULT_MAX_BYTES
 from simulator.loop_thread import LoopThread
 from simulator.options import EventConditions, PlayOptions, PublishOptions
 from simulator.publishing import EventValue, Published
 from simulator.scenario.live_chat import LiveChat, SendResult, Session
 from simulator.scenario.player import Outcome
 from simulator.scenario.script import Script
-from simulator.simulator import DEFAULT_MAX_BYTES, AsyncSimulator, Settings
+from simulator.settings import Settings
+from simulator.simulator import AsyncSimulator
 from simulator.testing.events import Event
 
 
@@ -50,7 +52,10 @@ class Simulator:
         max_bytes: int = DEFAULT_MAX_BYTES,
         catalog: Catalog | None = None,
     ) -> None:
-        """Nothing is started yet: use `with`, `async with`, or `start` and `stop`."""
+        """Nothing is started yet: use `with`, `async with`, or `start` and `stop`.
+
+        Raises `InvalidSetting` or `NotAnInstant`.
+        """
         self.settings = Settings(
             seed=seed,
             start=start,
@@ -65,6 +70,9 @@ class Simulator:
         self._thread: LoopThread | None = None
         self._inner: AsyncSimulator | None = None
         self._entered_async: AsyncSimulator | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'stopped' if self._inner is None else self._inner.state}>"
 
     # --- life ------------------------------------------------------------------------------
 
@@ -105,8 +113,12 @@ class Simulator:
     async def __aenter__(self) -> AsyncSimulator:
         if self._entered_async is not None:
             raise SimulatorError("this simulator is started already")
-        self._entered_async = AsyncSimulator(self.settings)
-        return await self._entered_async.__aenter__()
+        self._entered_async = entered = AsyncSimulator(self.settings)
+        try:
+            return await entered.__aenter__()
+        except BaseException:
+            self._entered_async = None
+            raise
 
     async def __aexit__(
         self,

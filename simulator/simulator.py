@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -25,6 +23,7 @@ from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.near_miss import Conditions
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
+from simulator.settings import DEFAULT_START, Settings
 from simulator.snapshots import Snapshots
 from simulator.testing.criteria import Criteria, all_forms
 from simulator.testing.events import Event
@@ -33,35 +32,7 @@ from simulator.testing.waiting import events_matching, wait_for_events
 if TYPE_CHECKING:
     from simulator.listeners.kafka import KafkaListener
 
-DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
-"""Where virtual time begins unless a start is given: a fixed instant, so that runs repeat."""
-
-DEFAULT_MAX_BYTES = 1 << 30
-"""How much the log holds before it refuses more, unless a test asks for another bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a simulator is set up.
-
-    `seed`: of everything random. `start`: where its clock begins, an aware datetime or RFC 3339
-    text; by default `DEFAULT_START` for a virtual clock and the present for a running one.
-    `speed`: None for virtual time, which moves only as stories play or `clock.advance` is called;
-    otherwise seconds of the simulator's time per real second. `validate`: whether events must
-    conform to the catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None
-    for no listener. `kafka_port`: the same for Kafka's clients, none by default. `max_bytes`: the
-    bound on what the log holds. `catalog`: which events exist, by default the Chat Events.
-    """
-
-    seed: int = 0
-    start: datetime | str | None = None
-    speed: float | None = None
-    validate: bool = True
-    host: str = "127.0.0.1"
-    grpc_port: int | None = 0
-    kafka_port: int | None = None
-    max_bytes: int = DEFAULT_MAX_BYTES
-    catalog: Catalog | None = None
+__all__ = ["AsyncSimulator", "Settings"]
 
 
 class AsyncSimulator:
@@ -81,40 +52,35 @@ class AsyncSimulator:
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
         self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
+        self._started = False
         self._listener: GrpcListener | None = None
         self._target: str | None = None
         self._kafka: KafkaListener | None = None
         self._bootstrap: str | None = None
         self._reaper: asyncio.Handle | None = None
+        for topic in self.catalog.channels:
+            self.log.create_topic(topic, permanent=True)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state}>"
 
     # --- life ------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Create the catalogue's topics and open the doors; raises where a port is taken."""
-        for topic in self.catalog.channels:
-            self.log.create_topic(topic, permanent=True)
+        """Open the doors; raises where a port is taken, and then everything is closed again."""
+        if self._started:
+            raise SimulatorError("this simulator is started already")
+        self._started = True
+        self._retention.arm()
         try:
             await self._open_doors()
         except BaseException:
             await self.stop()
             raise
 
-    async def stop(self) -> None:
-        """Close the doors and stop the stories; what was appended stays readable here."""
-        self.player.stop_all()
-        self._retention.disarm()
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            await listener.stop()
-        kafka, self._kafka = self._kafka, None
-        if kafka is not None:
-            await kafka.stop()
-        if self._reaper is not None:
-            self._reaper.cancel()
-
     async def _open_doors(self) -> None:
         if self.settings.grpc_port is not None:
-            listener = GrpcListener(
+            self._listener = GrpcListener(
                 self.settings.host,
                 self.settings.grpc_port,
                 catalog=self.catalog,
@@ -125,20 +91,37 @@ class AsyncSimulator:
                 control=self,
                 speed=self.settings.speed,
             )
-            self._target = await listener.start()
-            self._listener = listener
+            self._target = await self._listener.start()
         if self.settings.kafka_port is not None:
-            from simulator.listeners.kafka import KafkaListener
+            from simulator.listeners.kafka import KafkaListener  # not needed by most
 
-            kafka = KafkaListener(
+            self._kafka = KafkaListener(
                 self.settings.host,
                 self.settings.kafka_port,
                 log=self.log,
                 publisher=self.publisher,
                 control=self,
             )
-            self._bootstrap = await kafka.start()
-            self._kafka = kafka
+            self._bootstrap = await self._kafka.start()
+
+    async def stop(self) -> None:
+        """Close the doors and stop the stories; what was appended stays readable here.
+
+        Does nothing when it is not started, and can be started again.
+        """
+        self._started = False
+        self._target = self._bootstrap = None
+        self.player.stop_all()
+        self._retention.disarm()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.stop()
+        kafka, self._kafka = self._kafka, None
+        if kafka is not None:
+            await kafka.stop()
+        if self._reaper is not None:
+            self._reaper.cancel()
+            self._reaper = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -151,6 +134,13 @@ class AsyncSimulator:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    @property
+    def state(self) -> str:
+        """In words: `stopped`, `running`, or `running, gRPC on 127.0.0.1:50051`."""
+        if not self._started:
+            return "stopped"
+        return "running" if self._target is None else f"running, gRPC on {self._target}"
 
     @property
     def grpc_target(self) -> str:
@@ -230,7 +220,7 @@ class AsyncSimulator:
     ) -> list[Event]:
         """Return the retained events of one topic or of all, in append order.
 
-        An unknown topic or event name is an error, not an empty list.
+        A topic, an event name or a path of `where` that cannot be is an error, not an empty list.
         """
         self._retention.apply()
         return events_matching(self.log, self._criteria(topic, conditions))
@@ -301,7 +291,7 @@ class AsyncSimulator:
         self.log.reset()
         self.chat.reset()
         if isinstance(self.clock, VirtualClock):
-            self.clock.restart(_start_ns(self.settings))
+            self.clock.restart(_virtual_start_ns(self.settings))
         self._retention.arm()
         self._reap_later()
 
@@ -338,14 +328,14 @@ class AsyncSimulator:
         name, user = conditions.get("name"), conditions.get("user")
         if topic is not None:
             self.log.topic(topic)
-        if name is not None:
-            self._check_event_name(topic, name)
+        where = conditions.get("where") or {}
+        self._check_question(topic, name, where)
         wanted = Conditions(
             event=name,
             topic=topic,
             user=user,
             user_ids=frozenset() if user is None else all_forms(self._ids_of(user)),
-            where=conditions.get("where") or {},
+            where=where,
         )
         return Criteria(wanted, conditions.get("matching"))
 
@@ -355,13 +345,24 @@ class AsyncSimulator:
         ids.add(self.chat.users.get(user))
         return {user_id for user_id in ids if user_id is not None} or {user}
 
-    def _check_event_name(self, topic: str | None, name: str) -> None:
-        """A misspelt event name should fail here, not look like an event that never came."""
-        if topic is None:
-            if all(message.name != name for message in self.catalog.messages):
-                self.catalog.find(name)
-        elif topic in self.catalog.channels:
-            self.catalog.message(topic, name)
+    def _check_question(
+        self, topic: str | None, name: str | None, where: Mapping[str, object]
+    ) -> None:
+        """A misspelt name or field should fail here, not look like an event that never came.
+
+        A topic without message types may carry any.
+        """
+        catalog = self.catalog
+        topics = [info.name for info in self.log.topics()] if topic is None else [topic]
+        if any(topic not in catalog.channels for topic in topics):
+            return
+        if name is not None:
+            if topic is not None:
+                catalog.message(topic, name)
+            elif all(message.name != name for message in catalog.messages):
+                catalog.find(name)
+        for path in where:
+            catalog.check_path(path, topics)
 
     def _now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000
@@ -379,13 +380,12 @@ class AsyncSimulator:
 
 def _clock(settings: Settings) -> VirtualClock | RealClock:
     if settings.speed is None:
-        return VirtualClock(_start_ns(settings))
-    start = None if settings.start is None else instant_ns(settings.start)
-    return RealClock(settings.speed, start)
+        return VirtualClock(_virtual_start_ns(settings))
+    return RealClock(settings.speed, None if settings.start is None else instant_ns(settings.start))
 
 
-def _start_ns(settings: Settings) -> int:
-    return instant_ns(settings.start or DEFAULT_START)
+def _virtual_start_ns(settings: Settings) -> int:
+    return instant_ns(DEFAULT_START if settings.start is None else settings.start)
 
 
 def _headers(topic: str, headers: Headers | Mapping[str, str | bytes | None]) -> Headers:

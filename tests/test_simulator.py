@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from simulator import (
     SimulatorError,
     WaitTimeout,
 )
+from simulator.simulator import Settings
 from simulator.v1 import broker_pb2, broker_pb2_grpc
 
 CONNECTED = {"name": "userConnected", "payload": {"userConnected": {}}}
@@ -114,6 +116,8 @@ def test_a_topic_without_messages_takes_anything(sim: Simulator) -> None:
         ({"topic": "chat", "name": "userConected"}, "userConnected"),
         ({"topic": "chat", "name": "personalChatSent"}, "personalChat"),
         ({"name": "userConected"}, "userConnected"),
+        ({"where": {"payload.userDisconnected.cod": 1}}, r"payload\.userDisconnected\.code"),
+        ({"topic": "chat", "where": {"payload.personalChatSent.payload": ""}}, "no event of these"),
     ],
 )
 def test_a_misspelt_question_is_an_error_not_an_empty_answer(
@@ -123,6 +127,28 @@ def test_a_misspelt_question_is_an_error_not_an_empty_answer(
         sim.events(**arguments)  # type: ignore[arg-type]
     with pytest.raises(SimulatorError, match=hint):
         sim.wait_for(**arguments, timeout=0)  # type: ignore[arg-type]
+
+
+def test_fields_of_any_depth_can_be_asked_for(sim: Simulator) -> None:
+    sim.publish(
+        "personalChat",
+        {
+            "name": "personalChatSent",
+            "payload": {"personalChatSent": {"target_members": ["a", "b"]}},
+        },
+        validate=False,
+    )
+    members = "payload.personalChatSent.target_members"
+    assert len(sim.events(where={f"{members}.1": "b"})) == 1
+    assert sim.events(where={f"{members}.2": "b"}) == []
+    assert sim.events("chat", where={"payload.userConnected.any.thing": 1}) == []
+
+
+def test_a_topic_without_messages_can_be_asked_for_anything(sim: Simulator) -> None:
+    sim.create_topic("scores")
+    sim.publish("scores", {"name": "scored", "points": 3})
+    assert len(sim.events(name="scored", where={"points": 3})) == 1
+    assert sim.wait_for("scores", where={"points": 3}, timeout=0)["points"] == 3
 
 
 # --- waiting -------------------------------------------------------------------------------
@@ -259,6 +285,15 @@ def test_the_listener_answers_as_soon_as_it_is_entered(sim: Simulator) -> None:
     assert [topic.topic for topic in described.topics] == ["chat", "personalChat"]
 
 
+def test_its_text_says_whether_and_where_it_runs(sim: Simulator) -> None:
+    assert repr(sim) == f"<Simulator running, gRPC on {sim.grpc_target}>"
+    sim.stop()
+    assert repr(sim) == "<Simulator stopped>"
+    assert repr(AsyncSimulator()) == "<AsyncSimulator stopped>"
+    with Simulator(grpc_port=None) as other:
+        assert repr(other) == "<Simulator running>"
+
+
 def test_two_simulators_at_once_share_nothing() -> None:
     with Simulator() as one, Simulator() as other:
         one.publish("chat", CONNECTED)
@@ -283,6 +318,85 @@ def test_after_the_end_every_call_is_a_clear_error() -> None:
         sim.publish("chat", CONNECTED)
     with sim:
         assert sim.events() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"speed": 0}, r"speed=0 .* None for virtual time"),
+        ({"speed": float("nan")}, "speed=nan"),
+        ({"grpc_port": 65_536}, r"grpc_port=65536 .* 1 to 65535"),
+        ({"grpc_port": -1}, "grpc_port=-1"),
+        ({"max_bytes": 0}, "max_bytes=0"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_at_once(settings: dict, text: str) -> None:
+    with pytest.raises(SimulatorError, match=text):
+        Simulator(**settings)
+
+
+async def test_a_start_that_failed_can_be_tried_again() -> None:
+    async with Simulator() as other:
+        port = int(other.grpc_target.rpartition(":")[2])
+        again = Simulator(grpc_port=port)
+        for _ in range(2):
+            with pytest.raises(SimulatorError, match="in use"):
+                await again.__aenter__()
+        sim = AsyncSimulator(again.settings)
+        with pytest.raises(SimulatorError, match="in use"):
+            await sim.start()
+        with pytest.raises(SimulatorError, match="not started"):
+            _ = sim.grpc_target
+    async with again as sim:
+        assert sim.grpc_target == f"127.0.0.1:{port}"
+
+
+async def test_a_start_that_is_cancelled_leaves_the_port_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    sim = AsyncSimulator(Settings(grpc_port=port))
+    starting = asyncio.create_task(sim.start())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    async with sim:
+        assert sim.grpc_target == f"127.0.0.1:{port}"
+
+
+async def test_it_can_be_started_once_at_a_time_and_keeps_its_records() -> None:
+    sim = AsyncSimulator()
+    await sim.stop()
+    async with sim:
+        sim.publish("chat", CONNECTED)
+        with pytest.raises(SimulatorError, match="already"):
+            await sim.start()
+        async with grpc.aio.insecure_channel(sim.grpc_target) as channel:
+            await channel.channel_ready()
+    with pytest.raises(SimulatorError, match="not started"):
+        _ = sim.grpc_target
+    async with sim:
+        assert len(sim.events("chat")) == 1
+
+
+def test_a_simulator_that_is_stopped_while_somebody_waits_says_so() -> None:
+    sim = Simulator(grpc_port=None).start()
+    errors: list[str] = []
+
+    def wait() -> None:
+        try:
+            sim.wait_for("chat", name="userConnected", matching=lambda _: waiting.set(), timeout=30)
+        except SimulatorError as error:
+            errors.append(str(error))
+
+    waiting = threading.Event()
+    sim.publish("chat", CONNECTED)
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert waiting.wait(5)
+    sim.stop()
+    thread.join(5)
+    assert errors == ["the simulator was stopped during this call"]
 
 
 def test_no_thread_is_left_behind() -> None:

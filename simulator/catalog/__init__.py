@@ -8,6 +8,7 @@ from simulator.catalog.errors import (
     InvalidDocument,
     InvalidEvent,
     UnknownEvent,
+    UnknownField,
     Violation,
 )
 from simulator.catalog.message_type import MessageType
@@ -26,5 +27,6 @@ __all__ = [
     "MessageType",
     "NearMiss",
     "UnknownEvent",
+    "UnknownField",
     "Violation",
 ]

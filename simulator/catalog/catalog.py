@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from simulator.catalog.errors import (
     InvalidDocument,
     InvalidEvent,
     UnknownEvent,
+    UnknownField,
     Violation,
 )
 from simulator.catalog.message_type import MessageType
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 BUILTIN = "chat-events"
 """The document that is read where nobody names another: its files among the package's data."""
+
+
+_ITEM = re.compile(r"\.\d+(?=\.|$)", re.ASCII)
+"""One item of an array, as part of a path."""
 
 
 class Channel(NamedTuple):
@@ -150,16 +156,17 @@ class Catalog:
             raise UnknownEvent(f"there is no event with message {full_name}{where}{hint}")
         return here[0]
 
-    def allows_path(self, path: str, topics: Iterable[str] | None = None) -> bool:
-        """Whether an event, of these topics or of all, has a place for this dotted path."""
-        return any(message.allows_path(path) for message in self._of_topics(topics))
+    def check_path(self, path: str, topics: Iterable[str] | None = None) -> None:
+        """Raise UnknownField unless an event, of these topics or of all, has a place for a path.
 
-    def suggest_path(self, path: str, topics: Iterable[str] | None = None) -> str | None:
-        """The known path that this one is most likely meant to be."""
-        for message in self._of_topics(topics):
-            if suggestion := message.suggest_path(path):
-                return suggestion
-        return None
+        The path is dotted. A number in it, or `[]` behind a name, stands for an item of an array.
+        """
+        known = _ITEM.sub("[]", path)
+        messages = self._of_topics(topics)
+        if not any(message.allows_path(known) for message in messages):
+            suggestions = (message.suggest_path(known) for message in messages)
+            hint = did_you_mean(next(filter(None, suggestions), None))
+            raise UnknownField(f"no event of these topics has a field {path!r}{hint}")
 
     def identify(self, topic: str, event: object) -> MessageType:
         """Which event of a topic this is: by the envelope's `name`, else by an unambiguous key of

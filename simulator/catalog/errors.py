@@ -45,6 +45,10 @@ class UnknownEvent(CatalogError):
     """No event has this name, or this topic does not carry it."""
 
 
+class UnknownField(CatalogError):
+    """No event that is meant has a field of this path."""
+
+
 class AmbiguousEvent(CatalogError):
     """Several topics carry an event of this name; `topics` names them."""
 

@@ -10,8 +10,27 @@ import yaml
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+MAX_VALUES = 1_000_000
+"""Values on one level of a document, with all aliases written out: a bound on documents that
+multiply."""
+MAX_DEPTH = 200
+"""Lists and mappings inside one another."""
+
+_TOO_MANY = f"more than {MAX_VALUES} values with all aliases written out"
+_TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
+
+
 class _CoreLoader(_Base):  # type: ignore[misc]
     """PyYAML reads YAML 1.1, where `on` is true and `2019-08-24` a date; AsyncAPI is YAML 1.2."""
+
+    merged = 0
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Write merge keys (`<<`) out, in bounds: each can make a mapping ten times as long."""
+        super().flatten_mapping(node)
+        self.merged += len(node.value)
+        if self.merged > MAX_VALUES:
+            raise ValueError(_TOO_MANY)
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
@@ -19,7 +38,7 @@ class _CoreLoader(_Base):  # type: ignore[misc]
 _CORE_SCHEMA = (
     ("null", r"~|null|Null|NULL|", "~nN"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
     (
         "float",
         r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
@@ -38,17 +57,10 @@ for _tag, _pattern, _first in _CORE_SCHEMA:
 
 def _construct_int(loader: Any, node: Any) -> int:
     text = loader.construct_scalar(node)
-    return int(text, 16) if text.startswith("0x") else int(text)
+    return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
 
 
 _CoreLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
-
-
-MAX_VALUES = 1_000_000
-"""Values on one level of a document, with all aliases written out: a bound on documents that
-multiply."""
-MAX_DEPTH = 200
-"""Lists and mappings inside one another."""
 
 
 def load(text: str) -> Any:
@@ -56,9 +68,22 @@ def load(text: str) -> Any:
 
     Raises `yaml.YAMLError`, or ValueError for a document beyond the bounds above.
     """
+    _check_depth(text)
     document = yaml.load(text, Loader=_CoreLoader)
     _check_size(document)
     return document
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what would overflow the stack: the loader is recursive, in C where it can be."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ValueError(_TOO_DEEP)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _check_size(document: Any) -> None:
@@ -71,8 +96,8 @@ def _check_size(document: Any) -> None:
             elif isinstance(value, list):
                 below.extend(value)
             if len(below) > MAX_VALUES:
-                raise ValueError(f"more than {MAX_VALUES} values with all aliases written out")
+                raise ValueError(_TOO_MANY)
         if not below:
             return
         level = below
-    raise ValueError(f"nested more than {MAX_DEPTH} deep")
+    raise ValueError(_TOO_DEEP)

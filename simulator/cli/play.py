@@ -174,6 +174,7 @@ def summary_of(outcome: Outcome) -> Summary:
         events=outcome.events,
         problems=outcome.problems,
         story_s=(outcome.end_ns - outcome.start_ns) / 1e9,
+        warnings=outcome.warnings,
     )
 
 
@@ -201,6 +202,7 @@ def _play_there(server: str, wishes: Wishes, progress: Progress, *, as_json: boo
         state=_state(last),
         events=dict(sorted(last.events.items())),
         problems=[text.replace("<request>", wishes.story) for text in last.problems],
+        warnings=[text.replace("<request>", wishes.story) for text in last.warnings],
         story_s=(last.story_time.ToNanoseconds() - begin_ns) / 1e9,
         real_s=time.monotonic() - begin,
     )
@@ -249,6 +251,7 @@ def _progress_line(progress: PlayProgress) -> str:
             "events": dict(sorted(progress.events.items())),
             "story_time": progress.story_time.ToJsonString(),
             "problems": list(progress.problems),
+            "warnings": list(progress.warnings),
         }
     )
 

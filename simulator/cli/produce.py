@@ -114,25 +114,23 @@ def _example(
     validate: bool,
 ) -> str:
     """Build an event of the catalogue, as the script step `produce` does."""
-    import copy
     import json
     import time
     import uuid
 
     from simulator.catalog import Catalog
     from simulator.scenario.engine.paths import remove_path, set_path
-    from simulator.scenario.envelope import FIELDS, Envelopes, EventStyle, stamper
+    from simulator.scenario.envelope import Envelopes, EventStyle, stamper
     from simulator.scenario.identity import derived_id, is_uuid
 
     catalog = Catalog.builtin()
     known = topic in catalog.channels
     # What is not validated may also go where it does not belong.
     message = catalog.message(topic, name) if known and validate else catalog.find(name)
-    example = copy.deepcopy(dict(message.example))
     user_id = user if user is None or is_uuid(user) else derived_id(0, "user", user)
     stamp, _ = stamper("milliseconds")(time.time_ns())
-    event = Envelopes(EventStyle()).wrap(
-        example.pop("payload", {}),
+    event = Envelopes(EventStyle()).renew(
+        message.example,
         message.name,
         str(uuid.uuid4()),
         stamp,
@@ -140,7 +138,6 @@ def _example(
         uuid.uuid4().hex,
         None if user_id is None else str(uuid.uuid4()),
     )
-    event |= {field: value for field, value in example.items() if field not in FIELDS}
     for path, value in changes:
         set_path(event, path, value)
     for path in removals:
@@ -199,8 +196,8 @@ def _at_line(text: str, file: str, lines: Sequence[int]) -> str:
     if match is None or int(match[1]) >= len(lines):
         return text
     text = re.sub(
-        r" \((\d+) records of the requests before it were accepted\)$",
-        r" (the lines before it were produced, \1 records)",
+        r" \((\d+ records?) of the requests before it (?:was|were) accepted\)$",
+        r" (the lines before it were produced: \1)",
         text[match.end() :],
     )
     return f"{file}:{lines[int(match[1])]}: {text}"

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from simulator.scenario.player import Play
     from simulator.scenario.script import Script
     from simulator.simulator import AsyncSimulator, Settings
+
+
+STOP_WITHIN_S: Final = 0.8
+"""How long closing the doors may take before the process ends anyway."""
 
 
 @click.command(short_help="Run a simulator for your programs.")
@@ -99,10 +103,6 @@ def serve(
             err=True,
         )
     asyncio.run(_serve(settings, story, ready_json=ready_json, exit_with_stdin=exit_with_stdin))
-
-
-STOP_WITHIN_S = 0.8
-"""How long closing the doors may take before the process ends anyway."""
 
 
 async def _serve(

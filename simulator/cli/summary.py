@@ -19,6 +19,7 @@ class Summary(NamedTuple):
     problems: Sequence[str]
     story_s: float | None
     real_s: float | None = None
+    warnings: Sequence[str] = ()
 
     @property
     def passed(self) -> bool:
@@ -60,7 +61,9 @@ class Summary(NamedTuple):
         return "\n".join([self.head(), *self.table()])
 
     def explain(self) -> None:
-        """Say on stderr what went wrong, a line each."""
+        """Say on stderr what looks like a slip, and what went wrong, a line each."""
+        for warning in self.warnings:
+            click.echo(click.style("Warning: ", fg="yellow") + safe_lines(warning), err=True)
         for problem in self.problems:
             click.echo(safe_lines(problem), err=True)
 

@@ -20,7 +20,8 @@ from simulator.cli.terminal import safe_lines
 def validate(ctx: click.Context, files: tuple[Path, ...], schema: bool, quiet: bool) -> None:
     """Check scripts, and the *.yaml files of directories.
 
-    Each mistake is a line `file:line:column: message`; the exit status is 1 if there is any.
+    Each mistake is a line `file:line:column: message`; the exit status is 1 if there is any. A line
+    with `warning:` is about what can be played and still looks like a slip.
 
     \b
     For completion and checks while typing, save the schema:
@@ -62,9 +63,10 @@ def _check(path: Path, *, quiet: bool) -> bool:
     problems = validate_file(path, Catalog.builtin())
     for problem in problems:
         click.echo(safe_lines(str(problem)))
-    if not problems and not quiet:
+    fine = all(problem.is_warning for problem in problems)
+    if fine and not quiet:
         click.echo(f"{path}: {click.style('ok', fg='green')}, {_outline(path)}")
-    return not problems
+    return fine
 
 
 def _outline(path: Path) -> str:

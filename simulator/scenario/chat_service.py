@@ -12,7 +12,8 @@ field of `ServiceSettings`:
 - Every message over the limit gives one `userChatRateLimited`.
 - A message that completes a spam (`spam_rule.py`) is still sent; then its sender is muted, and what
   was sent before is forgotten. A mute lasts up to its end, exclusive, and outlasts the session.
-- Muted and too long messages give no event: the sender alone is told.
+- Muted and too long messages give no event: the sender alone is told. A script can expect the
+  refusal itself.
 - `max_users` counts users, not sessions; who has a session already may open another.
 - `multiple_sessions` `replace`: the older session ends with 4041 as the new one begins. `allow`:
   both live, messages come from the newest, and a disconnect ends the newest. `refuse`: 51005.
@@ -44,9 +45,9 @@ class SendOutcome(enum.Enum):
     """What became of a message."""
 
     SENT = "sent"
-    RATE_LIMITED = "rate limited"
+    RATE_LIMITED = "rate_limited"
     MUTED = "muted"
-    TOO_LONG = "too long"
+    TOO_LONG = "too_long"
 
 
 class ConnectOutcome(enum.Enum):
@@ -54,7 +55,15 @@ class ConnectOutcome(enum.Enum):
 
     CONNECTED = "connected"
     FULL = "full"
-    MULTIPLE = "multiple logins"
+    MULTIPLE = "multiple_logins"
+
+
+REFUSALS: Final = tuple(
+    outcome.value
+    for outcome in (*SendOutcome, *ConnectOutcome)
+    if outcome not in (SendOutcome.SENT, ConnectOutcome.CONNECTED)
+)
+"""Why the service does not do what a user asks for, in the words that scripts use."""
 
 
 class Opening(NamedTuple):

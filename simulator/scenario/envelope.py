@@ -131,6 +131,25 @@ class Envelopes:
         self._parent_namespace = style.parent_namespace
         self._client_id = style.client_id
 
+    def renew(
+        self,
+        example: dict[str, Any],
+        name: str,
+        event_id: str,
+        timestamp: str,
+        user_id: str | None,
+        trace_id: str,
+        session_id: str | None,
+    ) -> dict[str, Any]:
+        """Return an example of the catalogue in an envelope of its own.
+
+        What it has beside payload and envelope stays.
+        """
+        payload = example.get("payload", {})
+        event = self.wrap(payload, name, event_id, timestamp, user_id, trace_id, session_id)
+        own = (*FIELDS, "payload")
+        return event | {field: value for field, value in example.items() if field not in own}
+
     def wrap(
         self,
         payload: dict[str, Any],

@@ -39,13 +39,14 @@ class StoryNotFound(ScenarioError):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with a script, and where."""
+    """One thing that is wrong with a script, and where; it can be played with a mere warning."""
 
     position: Position
     message: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.position}: {self.message}"
+        return f"{self.position}: {'warning: ' if self.is_warning else ''}{self.message}"
 
 
 class ScriptError(ScenarioError):

@@ -59,9 +59,12 @@ class ExpectationObserver:
         self._users = users or {}
         self._arrived = Tally()
         self._watches = [self._watch(expectation) for expectation in expectations]
-        self._by_name: dict[str, list[_Watch]] = {}
-        self._always: list[_Watch] = []
+        self._by_name: dict[str, list[_EventWatch]] = {}
+        self._always: list[_EventWatch] = []
+        self._of_refusals = [each for each in self._watches if isinstance(each, _RefusalWatch)]
         for watch in self._watches:
+            if not isinstance(watch, _EventWatch):
+                continue
             for name in watch.names():
                 if name is None:
                     self._always.append(watch)
@@ -78,6 +81,11 @@ class ExpectationObserver:
         for watch in self._always:
             watch.see(topic, name, user_id, event, time_ns)
 
+    def observe_refusal(self, user_id: str, reason: str) -> None:
+        """See that the chat service did not do what a user asked for, and why."""
+        for watch in self._of_refusals:
+            watch.see(user_id, reason)
+
     def verdicts(self) -> list[Verdict]:
         """How each expectation stands now, in the script's order."""
         return [watch.verdict() for watch in self._watches]
@@ -88,6 +96,8 @@ class ExpectationObserver:
             return _OrderWatch(expectation, wanted, self._label)
         if expectation.kind == "all":
             return _AllWatch(expectation, wanted, self._label)
+        if expectation.kind == "refused":
+            return _RefusalWatch(expectation, wanted, self._label)
         return _CountWatch(expectation, wanted, self._label, self._arrived)
 
     def _conditions(self, match: Match) -> Conditions:
@@ -117,16 +127,6 @@ class _Watch(ABC):
         self.wanted = wanted
         self.label = label
 
-    def names(self) -> Iterable[str | None]:
-        """The events to be shown; None: all of them."""
-        return (self.wanted[0].event,)
-
-    @abstractmethod
-    def see(
-        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
-    ) -> None:
-        """Look at an event of one of these names."""
-
     @abstractmethod
     def judge(self) -> tuple[bool, str]:
         """Whether it holds, and what was seen."""
@@ -137,7 +137,55 @@ class _Watch(ABC):
         return Verdict(ok, f"{self.at}: {text}", self.at)
 
 
-class _CountWatch(_Watch):
+class _EventWatch(_Watch):
+    """An expectation about events."""
+
+    def names(self) -> Iterable[str | None]:
+        """The events to be shown; None: all of them."""
+        return (self.wanted[0].event,)
+
+    @abstractmethod
+    def see(
+        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
+    ) -> None:
+        """Look at an event of one of these names."""
+
+
+class _RefusalWatch(_Watch):
+    """An expectation about what the chat service did not do, of which there may be no event."""
+
+    def __init__(
+        self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
+    ) -> None:
+        super().__init__(expectation, wanted, label)
+        self._count = 0
+        self._others = Tally()
+
+    def see(self, user_id: str, reason: str) -> None:
+        """Look at a refusal."""
+        wanted = self.wanted[0]
+        if self.expectation.reason in (None, reason) and (
+            not wanted.user_ids or wanted.is_user(user_id)
+        ):
+            self._count += 1
+        else:
+            self._others.add(f"{reason} for {self.label(user_id)}")
+
+    def judge(self) -> tuple[bool, str]:
+        at_least, at_most = self.expectation.at_least, self.expectation.at_most
+        what = "refusal" if 1 in (at_least, at_most) else "refusals"
+        if self.expectation.reason is not None:
+            what = f"{what} as {self.expectation.reason}"
+        if self.wanted[0].user is not None:
+            what = f"{what} for {self.wanted[0].user}"
+        text = f"{_said_range(at_least, at_most)} {what}, saw {self._count}"
+        if at_least <= self._count and (at_most is None or self._count <= at_most):
+            return True, text
+        others = f": {self._others.in_words()}" if self._others.total else ""
+        return False, f"expected {text}{others}"
+
+
+class _CountWatch(_EventWatch):
     def __init__(
         self,
         expectation: Expectation,
@@ -175,7 +223,7 @@ class _CountWatch(_Watch):
         return False, f"{expected}; {which} is {self._excess}"
 
 
-class _OrderWatch(_Watch):
+class _OrderWatch(_EventWatch):
     def __init__(
         self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
     ) -> None:
@@ -221,7 +269,7 @@ class _OrderWatch(_Watch):
         return False, f"{text}: after that, {self._near.explain()}"
 
 
-class _AllWatch(_Watch):
+class _AllWatch(_EventWatch):
     def __init__(
         self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
     ) -> None:

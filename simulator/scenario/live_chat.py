@@ -188,7 +188,7 @@ class LiveChat:
             raise ChatError("a message goes either to a user (`to`) or to a party (`party`)")
         if to is not None:
             target_id, target_type = self._user_id(to), settings.target_type_user
-            listed = [own, target_id]
+            listed = list(dict.fromkeys((own, target_id)))
         else:
             name = party or ""
             if not name:

@@ -43,8 +43,10 @@ class Outcome:
     """How a play ended.
 
     `events` counts the records that it published by event name, `refusals` what its chat service
-    refused without an event. `problems` has a text for each expectation that does not hold, and
-    for the step that could not be done. Times are story time, in nanoseconds.
+    refused by reason. `problems` has a text for each expectation that does not hold, and
+    for the step that could not be done; `warnings` has one for what was published and is legal, but
+    looks like a slip (a field whose name is nearly one of the specification's). Both are bounded.
+    Times are story time, in nanoseconds.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Outcome:
     events: Mapping[str, int]
     refusals: Mapping[str, int]
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -118,6 +121,11 @@ class Play:
         return (*self._run.failures.texts(), *self._error)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was published so far and looks like a slip although it is legal; see `Notes`."""
+        return self._run.warnings.texts()
+
+    @property
     def users(self) -> Mapping[str, str]:
         """The ids of the users that the script declares, by name."""
         return self._run.cast.users()
@@ -140,6 +148,7 @@ class Play:
             events=self.events,
             refusals=MappingProxyType(dict(run.refusals)),
             problems=self.problems,
+            warnings=self.warnings,
         )
 
     async def wait(self) -> Outcome:

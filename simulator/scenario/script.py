@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simulator.scenario.errors import Problem
 from simulator.scenario.templates import Template
 
 Text = str | Template
@@ -258,13 +259,16 @@ class Expectation:
     `count`: between `at_least` and `at_most` events match (0..0 is "none of").
     `order`: `matches` occur in this order, other events in between allowed.
     `all`: every event that matches `matches[0]` also matches `matches[1]`.
+    `refused`: the chat service refused between `at_least` and `at_most` requests, for `reason` and
+    of the user of `matches[0]` where these are given.
     """
 
     at: Position
-    kind: Literal["count", "order", "all"]
+    kind: Literal["count", "order", "all", "refused"]
     matches: tuple[Match, ...]
     at_least: int = 0
     at_most: int | None = None
+    reason: str | None = None
 
 
 # --- settings ------------------------------------------------------------------------------
@@ -320,7 +324,8 @@ class Party:
 class Script:
     """A whole story, includes merged in.
 
-    `variables` stand in an order in which each comes after those that it uses.
+    `variables` stand in an order in which each comes after those that it uses. `warnings` are what
+    looks like a mistake although it can be played.
     """
 
     name: str
@@ -340,3 +345,4 @@ class Script:
     variables: Mapping[str, Value] = field(default_factory=dict)
     corpora: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expectations: tuple[Expectation, ...] = ()
+    warnings: tuple[Problem, ...] = ()

@@ -129,7 +129,7 @@ def render_value(value: object, scope: Mapping[str, object]) -> object:
     """
     if isinstance(value, str):
         return value
-    return _Renderer(scope).render(value)
+    return Renderer(scope).render(value)
 
 
 def as_text(value: object) -> str:
@@ -139,17 +139,22 @@ def as_text(value: object) -> str:
     return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
-class _Renderer:
-    def __init__(self, scope: Mapping[str, object]) -> None:
+class Renderer:
+    """Renders values against one scope, up to MAX_RENDERED characters and values in all."""
+
+    def __init__(self, scope: Mapping[str, object], what: str = "the value is") -> None:
+        """`what` is how the message about too much begins."""
         self._scope = scope
+        self._what = what
         self._left = MAX_RENDERED
 
     def render(self, value: object) -> object:
+        """As `render_value`; what was rendered before counts, too."""
         if isinstance(value, Template):
             value = value.render(self._scope)
         self._left -= 1 + (len(value) if isinstance(value, str) else 0)
         if self._left < 0:
-            raise TemplateError("the value is larger than 1 MiB once its names are filled in")
+            raise TemplateError(f"{self._what} larger than 1 MiB once the names are filled in")
         if isinstance(value, Mapping):
             return {key: self.render(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):

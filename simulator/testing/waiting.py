@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 from simulator.errors import SimulatorError
-from simulator.log import Cursor, TopicLog
+from simulator.log import TopicLog
 from simulator.scenario.near_miss import NearMisses
 from simulator.testing.criteria import Criteria
 from simulator.testing.events import Event
@@ -20,7 +20,8 @@ class WaitTimeout(SimulatorError, AssertionError, TimeoutError):
 
 def events_matching(log: TopicLog, criteria: Criteria) -> list[Event]:
     """Return the retained events that meet the criteria, in append order."""
-    return [event for event in _read(_from_start(log, criteria)) if criteria.matches(event)]
+    reader = _Reader(log, criteria.conditions.topic)
+    return [event for event in reader.read() if criteria.matches(event)]
 
 
 async def wait_for_events(
@@ -28,15 +29,18 @@ async def wait_for_events(
 ) -> list[Event]:
     """Return the first `count` events that meet the criteria, waiting `timeout` real seconds.
 
-    Raises `WaitTimeout`; `names` is what its text calls users, by their ids.
+    Raises `WaitTimeout`; `names` is what its text calls users, by their ids. Raises `TopicDeleted`
+    where the one topic that the criteria name is deleted meanwhile.
     """
     search = _Search(criteria, count, names)
-    cursor = _from_start(log, criteria)
+    reader = _Reader(log, criteria.conditions.topic)
     try:
-        async with asyncio.timeout(timeout):
-            while not search.over(_read(cursor)):
-                await _change(log)
+        async with asyncio.timeout(timeout) as deadline:
+            while not search.over(reader.read()):
+                await reader.change()
     except TimeoutError:
+        if not deadline.expired():
+            raise  # of the predicate's own making
         raise WaitTimeout(search.explain(timeout)) from None
     return search.found
 
@@ -73,27 +77,41 @@ class _Search:
         return f"waited {timeout:g} s for {wanted}: {came}; {instead}"
 
 
-def _from_start(log: TopicLog, criteria: Criteria) -> Cursor:
-    topic = criteria.conditions.topic
-    return log.cursor(
-        {
+class _Reader:
+    """Reads one topic, or all of them as they come and go, in append order."""
+
+    def __init__(self, log: TopicLog, topic: str | None) -> None:
+        self._log = log
+        self._topic = topic
+        self._places = self._starts()
+        self._cursor = log.cursor(self._places)
+
+    def read(self) -> Iterator[Event]:
+        """What has not been read yet."""
+        if self._topic is None:
+            self._follow_topics()
+        while records := self._cursor.poll(BATCH):
+            yield from map(Event, records)
+
+    async def change(self) -> None:
+        """Return at the next change of what is read."""
+        changed = asyncio.Event()
+        self._log.wait(changed.set, None if self._topic is None else [self._topic])
+        try:
+            await changed.wait()
+        finally:
+            self._log.cancel_wait(changed.set)
+
+    def _starts(self) -> dict[tuple[str, int], int]:
+        log, topic = self._log, self._topic
+        return {
             (info.name, number): partition.start
             for info in (log.topics() if topic is None else [log.topic(topic)])
             for number, partition in enumerate(info.partitions)
         }
-    )
 
-
-def _read(cursor: Cursor) -> Iterator[Event]:
-    while records := cursor.poll(BATCH):
-        yield from map(Event, records)
-
-
-async def _change(log: TopicLog) -> None:
-    """Return at the next change of the log."""
-    changed = asyncio.Event()
-    log.wait(changed.set)
-    try:
-        await changed.wait()
-    finally:
-        log.cancel_wait(changed.set)
+    def _follow_topics(self) -> None:
+        starts, offsets = self._starts(), self._cursor.offsets
+        if not starts.keys() == offsets.keys() == self._places.keys():
+            self._places = {**starts, **offsets}
+            self._cursor = self._log.cursor(self._places)

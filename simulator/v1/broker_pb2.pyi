@@ -190,7 +190,7 @@ class SubscribeResponse(google.protobuf.message.Message):
     REWOUND_FIELD_NUMBER: builtins.int
     rewound: builtins.bool
     """The log was reset or restored since the response before: offsets and positions may fall. The
-    stream goes on with what is appended from now on.
+    stream goes on with the first record that it has not sent yet.
     """
     @property
     def records(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[simulator.v1.record_pb2.Record]: ...

@@ -164,7 +164,8 @@ class BrokerServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Snapshot(self, request, context):
-        """Keeps the present state of the log under an id, in a time that does not depend on its size.
+        """Keeps the present state under an id, that of the log, the chat service and the clock, in a time
+        that does not depend on how much the log holds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

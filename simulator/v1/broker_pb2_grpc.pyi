@@ -81,7 +81,9 @@ class BrokerStub:
         simulator.v1.broker_pb2.SnapshotRequest,
         simulator.v1.broker_pb2.SnapshotResponse,
     ]
-    """Keeps the present state of the log under an id, in a time that does not depend on its size."""
+    """Keeps the present state under an id, that of the log, the chat service and the clock, in a time
+    that does not depend on how much the log holds.
+    """
 
     Restore: grpc.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.RestoreRequest,
@@ -158,7 +160,9 @@ class BrokerAsyncStub:
         simulator.v1.broker_pb2.SnapshotRequest,
         simulator.v1.broker_pb2.SnapshotResponse,
     ]
-    """Keeps the present state of the log under an id, in a time that does not depend on its size."""
+    """Keeps the present state under an id, that of the log, the chat service and the clock, in a time
+    that does not depend on how much the log holds.
+    """
 
     Restore: grpc.aio.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.RestoreRequest,
@@ -255,7 +259,9 @@ class BrokerServicer(metaclass=abc.ABCMeta):
         request: simulator.v1.broker_pb2.SnapshotRequest,
         context: _ServicerContext,
     ) -> typing.Union[simulator.v1.broker_pb2.SnapshotResponse, collections.abc.Awaitable[simulator.v1.broker_pb2.SnapshotResponse]]:
-        """Keeps the present state of the log under an id, in a time that does not depend on its size."""
+        """Keeps the present state under an id, that of the log, the chat service and the clock, in a time
+        that does not depend on how much the log holds.
+        """
 
     @abc.abstractmethod
     def Restore(

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csimulator/v1/scenarios.proto\x12\x0csimulator.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"1\n\x0cScenarioInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\x16\n\x14ListScenariosRequest\"F\n\x15ListScenariosResponse\x12-\n\tscenarios\x18\x01 \x03(\x0b\x32\x1a.simulator.v1.ScenarioInfo\"\xa3\x02\n\x0bPlayRequest\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x0e\n\x04yaml\x18\x02 \x01(\tH\x00\x12\x11\n\x04seed\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05speed\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12;\n\tvariables\x18\x06 \x03(\x0b\x32(.simulator.v1.PlayRequest.VariablesEntry\x1aH\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value:\x02\x38\x01\x42\x08\n\x06scriptB\x07\n\x05_seedB\x08\n\x06_speed\"\xfe\x01\n\x0cPlayProgress\x12\x0f\n\x07play_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.simulator.v1.PlayState\x12\x36\n\x06\x65vents\x18\x04 \x03(\x0b\x32&.simulator.v1.PlayProgress.EventsEntry\x12.\n\nstory_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08problems\x18\x06 \x03(\t\x1a-\n\x0b\x45ventsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x1e\n\x0bStopRequest\x12\x0f\n\x07play_id\x18\x01 \x01(\t\"8\n\x0cStopResponse\x12(\n\x04play\x18\x01 \x01(\x0b\x32\x1a.simulator.v1.PlayProgress\"#\n\x10GetStatusRequest\x12\x0f\n\x07play_id\x18\x01 \x01(\t\">\n\x11GetStatusResponse\x12)\n\x05plays\x18\x01 \x03(\x0b\x32\x1a.simulator.v1.PlayProgress*\x9b\x01\n\tPlayState\x12\x1a\n\x16PLAY_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PLAY_STATE_RUNNING\x10\x01\x12\x15\n\x11PLAY_STATE_PASSED\x10\x02\x12\x15\n\x11PLAY_STATE_FAILED\x10\x03\x12\x14\n\x10PLAY_STATE_ERROR\x10\x04\x12\x16\n\x12PLAY_STATE_STOPPED\x10\x05\x32\xb3\x02\n\tScenarios\x12X\n\rListScenarios\x12\".simulator.v1.ListScenariosRequest\x1a#.simulator.v1.ListScenariosResponse\x12?\n\x04Play\x12\x19.simulator.v1.PlayRequest\x1a\x1a.simulator.v1.PlayProgress0\x01\x12=\n\x04Stop\x12\x19.simulator.v1.StopRequest\x1a\x1a.simulator.v1.StopResponse\x12L\n\tGetStatus\x12\x1e.simulator.v1.GetStatusRequest\x1a\x1f.simulator.v1.GetStatusResponseB<\n\x0fio.simulator.v1P\x01Z\x18simulator/v1;simulatorv1\xaa\x02\x0cSimulator.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csimulator/v1/scenarios.proto\x12\x0csimulator.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"1\n\x0cScenarioInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\x16\n\x14ListScenariosRequest\"F\n\x15ListScenariosResponse\x12-\n\tscenarios\x18\x01 \x03(\x0b\x32\x1a.simulator.v1.ScenarioInfo\"\xa3\x02\n\x0bPlayRequest\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x0e\n\x04yaml\x18\x02 \x01(\tH\x00\x12\x11\n\x04seed\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05speed\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12;\n\tvariables\x18\x06 \x03(\x0b\x32(.simulator.v1.PlayRequest.VariablesEntry\x1aH\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value:\x02\x38\x01\x42\x08\n\x06scriptB\x07\n\x05_seedB\x08\n\x06_speed\"\x90\x02\n\x0cPlayProgress\x12\x0f\n\x07play_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.simulator.v1.PlayState\x12\x36\n\x06\x65vents\x18\x04 \x03(\x0b\x32&.simulator.v1.PlayProgress.EventsEntry\x12.\n\nstory_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08problems\x18\x06 \x03(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\x1a-\n\x0b\x45ventsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x1e\n\x0bStopRequest\x12\x0f\n\x07play_id\x18\x01 \x01(\t\"8\n\x0cStopResponse\x12(\n\x04play\x18\x01 \x01(\x0b\x32\x1a.simulator.v1.PlayProgress\"#\n\x10GetStatusRequest\x12\x0f\n\x07play_id\x18\x01 \x01(\t\">\n\x11GetStatusResponse\x12)\n\x05plays\x18\x01 \x03(\x0b\x32\x1a.simulator.v1.PlayProgress*\x9b\x01\n\tPlayState\x12\x1a\n\x16PLAY_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PLAY_STATE_RUNNING\x10\x01\x12\x15\n\x11PLAY_STATE_PASSED\x10\x02\x12\x15\n\x11PLAY_STATE_FAILED\x10\x03\x12\x14\n\x10PLAY_STATE_ERROR\x10\x04\x12\x16\n\x12PLAY_STATE_STOPPED\x10\x05\x32\xb3\x02\n\tScenarios\x12X\n\rListScenarios\x12\".simulator.v1.ListScenariosRequest\x1a#.simulator.v1.ListScenariosResponse\x12?\n\x04Play\x12\x19.simulator.v1.PlayRequest\x1a\x1a.simulator.v1.PlayProgress0\x01\x12=\n\x04Stop\x12\x19.simulator.v1.StopRequest\x1a\x1a.simulator.v1.StopResponse\x12L\n\tGetStatus\x12\x1e.simulator.v1.GetStatusRequest\x1a\x1f.simulator.v1.GetStatusResponseB<\n\x0fio.simulator.v1P\x01Z\x18simulator/v1;simulatorv1\xaa\x02\x0cSimulator.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAYREQUEST_VARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_PLAYPROGRESS_EVENTSENTRY']._loaded_options = None
   _globals['_PLAYPROGRESS_EVENTSENTRY']._serialized_options = b'8\001'
-  _globals['_PLAYSTATE']._serialized_start=999
-  _globals['_PLAYSTATE']._serialized_end=1154
+  _globals['_PLAYSTATE']._serialized_start=1017
+  _globals['_PLAYSTATE']._serialized_end=1172
   _globals['_SCENARIOINFO']._serialized_start=109
   _globals['_SCENARIOINFO']._serialized_end=158
   _globals['_LISTSCENARIOSREQUEST']._serialized_start=160
@@ -51,17 +51,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAYREQUEST_VARIABLESENTRY']._serialized_start=447
   _globals['_PLAYREQUEST_VARIABLESENTRY']._serialized_end=519
   _globals['_PLAYPROGRESS']._serialized_start=551
-  _globals['_PLAYPROGRESS']._serialized_end=805
-  _globals['_PLAYPROGRESS_EVENTSENTRY']._serialized_start=760
-  _globals['_PLAYPROGRESS_EVENTSENTRY']._serialized_end=805
-  _globals['_STOPREQUEST']._serialized_start=807
-  _globals['_STOPREQUEST']._serialized_end=837
-  _globals['_STOPRESPONSE']._serialized_start=839
-  _globals['_STOPRESPONSE']._serialized_end=895
-  _globals['_GETSTATUSREQUEST']._serialized_start=897
-  _globals['_GETSTATUSREQUEST']._serialized_end=932
-  _globals['_GETSTATUSRESPONSE']._serialized_start=934
-  _globals['_GETSTATUSRESPONSE']._serialized_end=996
-  _globals['_SCENARIOS']._serialized_start=1157
-  _globals['_SCENARIOS']._serialized_end=1464
+  _globals['_PLAYPROGRESS']._serialized_end=823
+  _globals['_PLAYPROGRESS_EVENTSENTRY']._serialized_start=778
+  _globals['_PLAYPROGRESS_EVENTSENTRY']._serialized_end=823
+  _globals['_STOPREQUEST']._serialized_start=825
+  _globals['_STOPREQUEST']._serialized_end=855
+  _globals['_STOPRESPONSE']._serialized_start=857
+  _globals['_STOPRESPONSE']._serialized_end=913
+  _globals['_GETSTATUSREQUEST']._serialized_start=915
+  _globals['_GETSTATUSREQUEST']._serialized_end=950
+  _globals['_GETSTATUSRESPONSE']._serialized_start=952
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1014
+  _globals['_SCENARIOS']._serialized_start=1175
+  _globals['_SCENARIOS']._serialized_end=1482
 # @@protoc_insertion_point(module_scope)

@@ -184,6 +184,7 @@ class PlayProgress(google.protobuf.message.Message):
     EVENTS_FIELD_NUMBER: builtins.int
     STORY_TIME_FIELD_NUMBER: builtins.int
     PROBLEMS_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     play_id: builtins.str
     name: builtins.str
     state: global___PlayState.ValueType
@@ -197,7 +198,13 @@ class PlayProgress(google.protobuf.message.Message):
 
     @property
     def problems(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """The steps that could not be done and the expectations that do not hold, a text each."""
+        """The expectations that do not hold and the step that could not be done, a text each."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What was published and is legal but looks like a slip, such as a field whose name is nearly one
+        of the specification's.
+        """
 
     def __init__(
         self,
@@ -208,9 +215,10 @@ class PlayProgress(google.protobuf.message.Message):
         events: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
         story_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         problems: collections.abc.Iterable[builtins.str] | None = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["story_time", b"story_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["events", b"events", "name", b"name", "play_id", b"play_id", "problems", b"problems", "state", b"state", "story_time", b"story_time"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "name", b"name", "play_id", b"play_id", "problems", b"problems", "state", b"state", "story_time", b"story_time", "warnings", b"warnings"]) -> None: ...
 
 global___PlayProgress = PlayProgress
 

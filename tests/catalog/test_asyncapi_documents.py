@@ -247,6 +247,17 @@ def test_a_bomb_of_aliases_is_refused():
     )
 
 
+def test_a_bomb_of_merge_keys_is_refused():
+    bomb = ["a0: &a0 {x: 1}"]
+    bomb += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 100)}]}}" for n in range(1, 9)]
+    assert "values with all aliases" in str(refused("asyncapi: 2.0.0\n" + "\n".join(bomb)))
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+def test_a_document_too_deep_for_the_stack_is_refused(opening):
+    assert "nested more than" in str(refused(opening * 100_000))
+
+
 def test_an_alias_to_itself_is_refused():
     assert "nested more than" in str(refused("asyncapi: 2.0.0\nchannels: &a {b: *a}"))
 
@@ -365,7 +376,8 @@ def test_pyyaml_without_libyaml_reads_the_same(monkeypatch):
     path = Path(yaml_text.__file__).parent / "documents" / "chat-events.yaml"
     text = path.read_text(encoding="utf-8") + dedent(
         """
-        x-values: [0x1F, -17, 1.5, 1e3, .5, ~, null, true, False, on, "quoted", 2020-01-01, 1_000]
+        x-values: [0x1F, 0o17, -17, 1.5, 1e3, .5, ~, null, true, False, on, "quoted", 2020-01-01,
+                   1_000]
         x-base: &base {a: 1}
         x-more: {<<: *base, b: 2}
         """
@@ -377,7 +389,7 @@ def test_pyyaml_without_libyaml_reads_the_same(monkeypatch):
     importlib.reload(yaml_text)
     assert plain == native
     assert native["x-values"] == [
-        *(31, -17, 1.5, 1000.0, 0.5, None, None, True, False),
+        *(31, 15, -17, 1.5, 1000.0, 0.5, None, None, True, False),
         *("on", "quoted", "2020-01-01", "1_000"),
     ]
     assert native["x-more"] == {"a": 1, "b": 2}

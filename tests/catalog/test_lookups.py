@@ -4,7 +4,7 @@ import pytest
 from documents import catalog, event_schema
 from spec_events import EVENTS, TOPICS, example
 
-from simulator.catalog import AmbiguousEvent, Catalog, InvalidEvent, UnknownEvent
+from simulator.catalog import AmbiguousEvent, Catalog, InvalidEvent, UnknownEvent, UnknownField
 from simulator.errors import SimulatorError
 
 CATALOG = Catalog.builtin()
@@ -157,9 +157,12 @@ def test_paths():
     assert connected.allows_path("payload.userConnected.region.name")
     assert connected.allows_path("payload.userConnected")
     assert not connected.allows_path("payload.userConnectedness")
-    assert CATALOG.allows_path("payload.userDisconnected.code")
-    assert CATALOG.allows_path("payload.userDisconnected.code", ["chat"])
-    assert not CATALOG.allows_path("payload.userDisconnected.code", ["personalChat"])
+    CATALOG.check_path("payload.userDisconnected.code")
+    CATALOG.check_path("payload.userDisconnected.code", ["chat"])
+    with pytest.raises(UnknownField, match=r"'payload\.userDisconnected\.code'"):
+        CATALOG.check_path("payload.userDisconnected.code", ["personalChat"])
+    CATALOG.check_path("payload.personalChatSent.target_members[]")
+    CATALOG.check_path("payload.personalChatSent.target_members.12")
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,9 @@ def test_paths():
     ],
 )
 def test_path_suggestions(path, meant):
-    assert CATALOG.suggest_path(path) == meant
+    with pytest.raises(UnknownField) as caught:
+        CATALOG.check_path(path)
+    hint = f"; did you mean {meant}?" if meant else ""
+    assert str(caught.value) == f"no event of these topics has a field {path!r}{hint}"
     if meant:
-        assert CATALOG.allows_path(meant)
+        CATALOG.check_path(meant)

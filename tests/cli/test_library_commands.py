@@ -49,6 +49,31 @@ def test_every_mistake_is_a_line_with_its_place(folder):
     assert result.stderr == f"Error: {path} has mistakes\n"
 
 
+SLIP = """
+users: [alice]
+steps:
+  - produce:
+      event: userDisconnected
+      user: alice
+      set: {payload.userDisconnected.cod: 4000}
+"""
+
+
+def test_a_slip_that_can_be_played_is_a_warning(folder):
+    Path("slip.yaml").write_text(SLIP)
+    warning = (
+        "slip.yaml:7:13: warning: 'payload.userDisconnected.cod' is no field of userDisconnected; "
+        "did you mean code?"
+    )
+    result = validate("slip.yaml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        warning,
+        "slip.yaml: ok, 1 step, 1 user, 0 expectations",
+    ]
+    assert validate("slip.yaml", "--quiet").output == f"{warning}\n"
+
+
 def test_folders_are_searched(folder):
     result = validate(".", "good.yaml")
     assert result.exit_code == 1
@@ -109,6 +134,7 @@ def test_every_story_of_the_library_is_fine():
     result = validate(*[story.path for story in library.stories()])
     assert result.exit_code == 0
     assert result.stdout.count(": ok, ") == len(library.stories())
+    assert "warning" not in result.stdout
 
 
 def test_the_schema_is_a_json_schema():

@@ -34,6 +34,11 @@ steps:
   - connect: alice
   - chat: {from: bob, to: alice, text: "hi"}
 """
+SLIP = """name: slip
+users: [alice]
+steps:
+  - produce: {event: userDisconnected, user: alice, set: {payload.userDisconnected.cod: 4000}}
+"""
 MISTAKEN = """\
 users: [alice]
 steps:
@@ -119,6 +124,30 @@ def test_a_step_that_cannot_be_done_is_named(script):
     assert result.exit_code == 1
     assert "story.yaml:5:5: bob is not connected" in result.stderr
     assert result.stderr.endswith("Error: broken: a step cannot be done\n")
+
+
+def test_slips_are_warnings(script):
+    result = play(script(SLIP), "--quiet")
+    assert (result.exit_code, result.stdout) == (0, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: ")
+    assert line.endswith(
+        "story.yaml:4:5: $.payload.userDisconnected.cod is no field of this event; "
+        "did you mean code?"
+    )
+
+
+def test_on_a_server_slips_are_warnings_too(on, script):
+    result = on("play", script(SLIP), "--server")
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: ")
+    assert "story.yaml:4:5: " in line
+    result = on("play", script(SLIP), "--server", "--json")
+    *_, last = lines_of_json(result.stdout)
+    assert [":4:5: $.payload.userDisconnected.cod is no field" in w for w in last["warnings"]] == [
+        True
+    ]
 
 
 def test_mistakes_of_a_script_are_lines_for_editors(script):

@@ -127,14 +127,16 @@ def test_many_lines(sim, on):
     assert len(sim.events("notes")) == 5000
 
 
-def test_the_line_at_fault_is_named(sim, on, tmp_path):
+@pytest.mark.parametrize(("before", "said"), [(1, "1 record"), (2, "2 records")])
+def test_the_line_at_fault_is_named(sim, on, tmp_path, before, said):
     path = tmp_path / "events.jsonl"
-    path.write_text(f"{CONNECTED}\n\n{CONNECTED}\nnonsense\n{CONNECTED}\n", encoding="utf-8")
+    good = f"{CONNECTED}\n" * before
+    path.write_text(f"{good}\nnonsense\n{CONNECTED}\n", encoding="utf-8")
     result = on("produce", "chat", "--file", str(path))
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {path}:4: invalid event for topic chat: ")
-    assert "(the lines before it were produced, 2 records)" in result.stderr
-    assert len(sim.events("chat")) == 2
+    assert result.stderr.startswith(f"Error: {path}:{before + 2}: invalid event for topic chat: ")
+    assert f"(the lines before it were produced: {said})" in result.stderr
+    assert len(sim.events("chat")) == before
 
 
 def test_a_warning_names_its_line(sim, on):

@@ -50,6 +50,9 @@ class Story:
     def limit(self, user: str, code: int = 20007) -> None:
         self.tell("userChatRateLimited", user, payload={"userDisconnected": {"code": code}})
 
+    def refuse(self, reason: str, user: str = "alice") -> None:
+        self.observer.observe_refusal(USERS.get(user, user), reason)
+
     @property
     def verdict(self) -> Verdict:
         [verdict] = self.observer.verdicts()

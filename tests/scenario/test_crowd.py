@@ -309,7 +309,7 @@ def test_two_crowds_of_the_same_people_at_once(setting: str, forced: int, usual:
     assert (codes[4041], codes[1000]) == (forced, usual)
     assert told.run.service.online == {}
     if setting == "refuse":
-        assert told.run.refusals == {"multiple logins": 20}
+        assert told.run.refusals == {"multiple_logins": 20}
         assert told.run.now_ns == START + 620 * SECOND
     else:
         assert told.run.now_ns == START + 920 * SECOND

@@ -148,6 +148,30 @@ def test_target_members_and_types_are_settings(
     assert group["target_id"] == derived_id(1, "party", "raid")
 
 
+@pytest.mark.parametrize(("members", "listed"), [("all", ["alice"]), ("others", [])])
+def test_who_writes_to_oneself_is_listed_once(members: str, listed: list[str]) -> None:
+    told = tell(
+        f"""
+        service: {{target_members: {members}}}
+        steps: [connect: alice, chat: {{from: alice, to: alice, text: note}}]
+        """
+    )
+    users = told.run.cast.users()
+    (sent,) = told.named("personalChatSent")
+    assert sent.data["target_id"] == users["alice"]
+    assert sent.data["target_members"] == [users[name] for name in listed]
+
+
+def test_who_is_named_alone_and_in_a_party_connects_once() -> None:
+    told = tell(
+        """
+        parties: {raid: [alice, bob], duo: [bob, carol]}
+        steps: [connect: [bob, {party: raid}, {party: duo}]]
+        """
+    )
+    assert told.line() == [f"{name} userConnected" for name in ("bob", "alice", "carol")]
+
+
 def test_the_session_lasts_from_connect_to_disconnect_and_traces_are_new_for_each_action() -> None:
     told = tell(
         """
@@ -259,7 +283,7 @@ def test_muted_and_too_long_messages_leave_no_event_and_are_counted() -> None:
         """
     )
     assert told.texts() == ["buy", "buy", "c", "e"]
-    assert told.run.refusals == {"muted": 5, "too long": 1}
+    assert told.run.refusals == {"muted": 5, "too_long": 1}
     assert {event.name for event in told.events} == {"userConnected", "personalChatSent"}
 
 
@@ -268,7 +292,7 @@ def test_muted_and_too_long_messages_leave_no_event_and_are_counted() -> None:
     [
         ("replace", ["userConnected", "userDisconnected", "userConnected"], {}),
         ("allow", ["userConnected", "userConnected"], {}),
-        ("refuse", ["userConnected"], {"multiple logins": 1}),
+        ("refuse", ["userConnected"], {"multiple_logins": 1}),
     ],
 )
 def test_a_second_login(setting: str, line: list[str], refused: dict[str, int]) -> None:

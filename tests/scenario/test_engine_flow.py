@@ -149,6 +149,28 @@ def test_a_wrong_variable_is_refused_before_anything_happens(
         Told(script, variables=variables)
 
 
+MANY = "\n".join(f'  v{number}: "${{big}}!"' for number in range(100))
+
+
+@pytest.mark.parametrize("given", [{"big": "x" * 100_000}, {"small": ["x" * 2**20]}])
+def test_variables_that_come_to_too_much_are_refused_before_anything_happens(
+    given: dict[str, object],
+) -> None:
+    script = script_of(f"variables:\n  big: x\n  small: 1\n{MANY}\nsteps: [connect: alice]")
+    with pytest.raises(TemplateError, match="variables are larger than 1 MiB"):
+        Told(script, variables=given)
+
+
+def test_expectations_that_come_to_too_much_are_refused_before_anything_happens() -> None:
+    where = ", ".join(f"payload.a{number}: '${{big}}!'" for number in range(100))
+    script = script_of(
+        f"variables: {{big: {'x' * 100_000}}}\nsteps: [connect: alice]\n"
+        f"expect: [none: {{where: {{{where}}}}}]"
+    )
+    with pytest.raises(TemplateError, match="compare with is larger than 1 MiB"):
+        Told(script)
+
+
 def test_parallel_branches_share_the_time_and_the_step_ends_with_the_last() -> None:
     told = tell(
         """

@@ -72,6 +72,21 @@ def test_set_and_remove_change_the_event_and_templates_keep_types() -> None:
     assert "payload" not in data
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "event: userConnected, set: {" + ", ".join(f"a{n}: '${{big}}!'" for n in range(100)) + "}",
+        "topic: chat, raw: x, headers: {"
+        + ", ".join(f"a{n}: '${{big}}!'" for n in range(99))
+        + "}",
+    ],
+)
+def test_a_record_that_comes_to_too_much_is_not_even_made(parts: str) -> None:
+    story = f"variables: {{big: {'x' * 100_000}}}\nsteps:\n  - produce: {{{parts}}}"
+    with pytest.raises(StepError, match=r"^story\.yaml:3:\d+: the record is larger than 1 MiB"):
+        tell(story)
+
+
 def test_the_example_itself_never_changes() -> None:
     story = "steps: [produce: {event: personalChatSent, set: {payload.personalChatSent.a.b: 1}}]"
     tell(story)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.catalog import Catalog
 from simulator.scenario import ScriptError, load_script, parse_script, validate_file
 from simulator.scenario.includes import FileIncludes
 from simulator.scenario.parser.sources import MAX_DEPTH, MAX_FILES
@@ -31,6 +32,41 @@ def problems(folder: Path, **files: str) -> list[str]:
     """What is wrong, with files named from the folder."""
     found = validate_file(write(folder, **files), None)
     return [str(problem).replace(f"{folder}{os.sep}", "") for problem in found]
+
+
+USES_ALL_OF_IT = """
+include: [cast.yaml]
+users: [zed]
+parties: {duo: [zed, alice]}
+steps:
+  - connect: [alice, zed]
+  - chat: {from: alice, party: raid, text: "${word} ${alice.id}"}
+  - chat: {from: zed, to: alice, corpus: banter}
+  - repeat: {each: [alice], as: who, steps: [{connect: "${who}"}]}
+  - use: {block: hello, with: {whom: alice}}
+expect:
+  - count: {event: whatTheBlockMakes, user: alice, where: {payload.x: "${word}"}, is: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cast", "problem"),
+    [
+        (None, "main.yaml:2:11: there is no file 'cast.yaml'"),
+        ("users: [alice", "cast.yaml:1:8: this list is never closed"),
+        ("- alice", "cast.yaml:1:1: expected a mapping with steps, found a list"),
+    ],
+)
+def test_a_failed_include_is_one_mistake(tmp_path: Path, cast: str | None, problem: str) -> None:
+    files = {"main": USES_ALL_OF_IT} | ({} if cast is None else {"cast": cast})
+    (found,) = validate_file(write(tmp_path, **files), Catalog.builtin())
+    assert str(found).replace(f"{tmp_path}{os.sep}", "").startswith(problem)
+
+
+def test_other_mistakes_are_told_beside_a_failed_include(tmp_path: Path) -> None:
+    main = "include: [cast.yaml]\nsteps:\n  - conect: alice\n  - connect: alice\n  - wait: 5\n"
+    found = problems(tmp_path, main=main)
+    assert [each.split(":")[1] for each in found] == ["1", "3", "5"]
 
 
 def test_what_is_included(tmp_path: Path) -> None:

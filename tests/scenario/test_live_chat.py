@@ -71,6 +71,14 @@ def test_connect_send_and_disconnect_are_events_of_one_session_at_the_clocks_tim
     }
 
 
+def test_who_writes_to_oneself_is_listed_once() -> None:
+    stage = Stage()
+    session = stage.chat.connect("alice")
+    stage.chat.send("alice", "note to self", to="alice")
+    data = stage.events()[1]["payload"]["personalChatSent"]
+    assert data["target_members"] == [session.user_id]
+
+
 def test_names_stand_for_the_ids_that_a_story_with_the_same_seed_gives_them() -> None:
     stage = Stage(seed=5)
     stage.chat.connect("alice")

@@ -51,6 +51,12 @@ DOCUMENT = [
             "2:31: 'alice' is a user already; rename the party",
         ],
     ),
+    (
+        "users:\n  alice: {id: 5b0a4d1c-2f7e-4c88-9a64-0c4f4ad1b6de}\n"
+        "  bob: {id: 5B0A4D1C2F7E4C889A640C4F4AD1B6DE}\n"
+        "parties:\n  raid: {members: [bob], id: 5b0a4d1c-2f7e-4c88-9a64-0c4f4ad1b6de}\nsteps: []",
+        ["3:3: 'bob' has the same id as 'alice'", "5:3: 'raid' has the same id as 'alice'"],
+    ),
     ("parties: {raid: []}\nsteps: []", ["1:17: expected a list of users, found an empty list"]),
     ("variables: {now: 1}\nsteps: []", ["1:13: 'now' has a meaning of its own; choose another name"]),
     ("variables: {a: '${b}'}\nsteps: []", ["1:17: unknown name 'b' (there is a, seed)"]),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from script_texts import CAST, problems_in
+from script_texts import CAST, parsed, problems_in
 
 USER = "a user, a list of users, {party: NAME} or everyone"
 DURATION = "a duration such as 250ms, 5s or 1m30s"
@@ -17,7 +17,12 @@ STEPS = [
     ("connect: Alice", "14: unknown user 'Alice' (did you mean 'alice'?)"),
     ("connect: {party: rad}", "22: unknown party 'rad' (did you mean 'raid'?)"),
     ("connect: {prty: raid}", "15: unknown key 'prty' in {party: NAME} (did you mean 'party'?)"),
-    ("connect: {}", "14: {party: NAME} lacks 'party'"),
+    ("connect: {}", "14: connect lacks 'user'"),
+    ("connect: [alice, alice]", "22: 'alice' is here twice"),
+    ('connect: ["${seed}", alice, "${seed}"]', "33: '${seed}' is here twice"),
+    ("mute: [{party: raid}, alice, {party: raid}]", "34: 'raid' is here twice"),
+    ("disconnect: {who: alice}", "18: unknown key 'who' in disconnect (did you mean 'user'?)"),
+    ("connect: {users: [alice]}", "15: unknown key 'users' in connect (did you mean 'user'?)"),
     ("connect: []", "14: expected at least one user, found an empty list"),
     ("connect: [[alice]]", "15: expected a user, found a list"),
     ("connect: [everyone]", "15: 'everyone' stands alone, not in a list"),
@@ -205,6 +210,9 @@ EXPECTATIONS = [
     ("count: {is: 1, at_most: 3}", "20: count takes only one of 'is' and 'at_most'"),
     ("count: {at_least: 3, at_most: 2}", "12: at least 3 and at most 2 cannot be"),
     ("count: {is: -1}", "17: expected at least 0, found -1"),
+    ("refused: {reason: muted}", "14: refused lacks 'is', 'at_least' or 'at_most'"),
+    ("refused: {reason: mutd, is: 1}", "23: expected rate_limited, muted, too_long, full or multiple_logins, found the text 'mutd' (did you mean 'muted'?)"),
+    ("refused: {event: userConnected, is: 1}", "15: unknown key 'event' in refused (there is at_least, at_most, is, reason, user)"),
     ("count: {user: bobb, is: 1}", "19: unknown user 'bobb' (did you mean 'bob'?)"),
     (
         "none: {event: userChatRateLimitd}",
@@ -320,3 +328,33 @@ def test_variables_are_checked_where_they_name_users() -> None:
     assert problems_in(text) == [
         "5:14: unknown user 'bobb', a value of ${who} (did you mean 'bob'?)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "warnings"),
+    [
+        (
+            "{event: userDisconnected, set: {payload.userDisconnected.cod: 1, sesionId: x}}",
+            ["payload.userDisconnected.cod", "sesionId"],
+        ),
+        ("{event: userDisconnected, set: {payload: {userDisconnected: {Reason: x}}}}", ["payload"]),
+        (
+            "{event: personalChatSent, set: {payload.personalChatSent.messageId: x}}",
+            ["payload.personal"],
+        ),
+        ("{event: userDisconnected, set: {payload.userDisconnected.code: 1}}", []),
+        ("{event: userDisconnected, set: {payload.userDisconnected.weather: 1}}", []),
+        ("{event: userConnected, set: {payload.userConnected.anything: 1}}", []),
+        ("{event: userDisconnected, set: {sesionId: x}, validate: false}", []),
+    ],
+)
+def test_a_field_that_is_nearly_a_known_one_is_a_warning(step: str, warnings: list[str]) -> None:
+    before = "blocks: {b: [{produce: "
+    # The same block twice is the same mistake once.
+    script = parsed(f"{before}{step}}}]}}\nsteps: [use: b, use: b]\n")
+    found = [str(warning) for warning in script.warnings]
+    assert len(found) == len(warnings)
+    for text, key in zip(found, warnings, strict=True):
+        place = f"x.yaml:1:{len(before) + step.index(key) + 1}"
+        assert text.startswith(f"{place}: warning: '{key}")
+        assert "; did you mean " in text

@@ -52,19 +52,20 @@ def test_header() -> None:
 
 
 ID = "5b0a4d1c-2f7e-4c88-9a64-0c4f4ad1b6de"
+OTHER_ID = "0123456789abcdef0123456789abcdef"
 
 
 def test_cast() -> None:
     found = parsed(
         f"users: {{alice: {{id: {ID}}}, bob: {{}}}}\n"
-        f"parties: {{raid: [bob], guild: {{members: [alice, bob], id: {ID}}}}}\n"
+        f"parties: {{raid: [bob], guild: {{members: [alice, bob], id: {OTHER_ID}}}}}\n"
         "corpora: {banter: [gg, '${x}']}\n"
         "steps: []\n"
     )
     assert found.users == {"alice": User("alice", ID), "bob": User("bob")}
     assert found.parties == {
         "raid": Party("raid", ("bob",)),
-        "guild": Party("guild", ("alice", "bob"), ID),
+        "guild": Party("guild", ("alice", "bob"), OTHER_ID),
     }
     assert found.corpora["banter"] == ("gg", "${x}")
 

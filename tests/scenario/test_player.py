@@ -150,6 +150,26 @@ async def test_a_start_that_no_timestamp_can_say_is_refused(stage: Stage, second
         stage.play("steps: [connect: alice]", start=second * SECOND)
 
 
+async def test_slips_are_told_once_each_with_their_step(stage: Stage) -> None:
+    story = """
+        steps:
+          - repeat:
+              times: 3
+              steps:
+                - produce: {event: userDisconnected, set: {sesionId: "${alice.id}"}}
+                - produce: {event: userDisconnected, set: {sesionId: x}, validate: false}
+          - duplicate: 1
+        """
+    play = stage.play(story)
+    outcome = await play.wait()
+    assert outcome.passed
+    assert outcome.warnings == play.warnings
+    (warning,) = outcome.warnings
+    assert warning == (
+        "story.yaml:5:11: $.sesionId is no field of this event; did you mean sessionId?"
+    )
+
+
 async def test_what_the_service_refused_is_counted(stage: Stage) -> None:
     story = "steps: [connect: alice, mute: alice, chat: {from: alice, to: bob, text: x}]"
     assert (await stage.play(story).wait()).refusals == {"muted": 1}

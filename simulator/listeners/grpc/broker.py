@@ -69,7 +69,8 @@ class BrokerServicer:
                 raise FieldError(
                     f"requests[{number}]",
                     error,
-                    f" ({accepted} records of the requests before it were accepted)",
+                    f" ({accepted} {'record' if accepted == 1 else 'records'} of the requests "
+                    f"before it {'was' if accepted == 1 else 'were'} accepted)",
                 ) from None
             accepted += len(places)
             room = MAX_WARNINGS - len(warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,15 +9,12 @@ from typing import Any, NamedTuple
 import orjson
 from google.protobuf import struct_pb2
 
-from simulator.catalog import Catalog
+from simulator.catalog import Catalog, UnknownField
 from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.listeners.grpc.limits import MAX_FILTER_VALUES, MAX_PATH_LENGTH
 from simulator.listeners.grpc.requests import Checks
+from simulator.scenario.identity import is_uuid
 from simulator.v1 import record_pb2
-
-_UUID = re.compile(
-    "[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-)
 
 FieldTest = Callable[[Any], bool]
 
@@ -37,7 +33,7 @@ NO_ENVELOPE = Envelope(None, None, None)
 @lru_cache(maxsize=8192)
 def normal_id(text: str) -> str:
     """One form for the dashed and the compact form of a uuid; any other text as it is."""
-    return text.replace("-", "").lower() if _UUID.fullmatch(text) else text
+    return text.replace("-", "").lower() if is_uuid(text) else text
 
 
 def envelope(value: bytes | None) -> Envelope:
@@ -175,11 +171,11 @@ def _bad_path(path: str) -> str:
 
 
 def _unknown_path(path: str, topics: Sequence[str], catalog: Catalog) -> str:
-    known = re.sub(r"\.\d+(?=\.|$)", "[]", path)  # one item of an array or any: the schema's []
-    if catalog.allows_path(known, topics):
-        return ""
-    hint = did_you_mean(catalog.suggest_path(known, topics))
-    return f"no event of these topics has a field {path!r}{hint}"
+    try:
+        catalog.check_path(path, topics)
+    except UnknownField as error:
+        return str(error)
+    return ""
 
 
 def _field_test(path: str, value: struct_pb2.Value) -> FieldTest:

@@ -121,10 +121,10 @@ class GrpcListener:
             raise AddressUnavailable(
                 self._host, self._port, _why_not(self._host, self._port)
             ) from error
+        self._server = server  # from here on `stop` has something to close
         await server.start()
         for name in names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self._server = server
         return f"{address}:{port}"
 
     async def stop(self, grace: float = DEFAULT_GRACE_S) -> None:

@@ -15,7 +15,7 @@ from simulator.listeners.grpc.filters import from_value
 from simulator.listeners.grpc.requests import Checks
 from simulator.listeners.grpc.starts import timestamp_is_valid
 from simulator.scenario import library, load_script, parse_script
-from simulator.scenario.errors import PlayError
+from simulator.scenario.errors import PlayError, TemplateError
 from simulator.scenario.player import Play, Player, PlayState
 from simulator.scenario.script import Script
 from simulator.v1 import scenarios_pb2
@@ -113,7 +113,7 @@ class ScenariosServicer:
                 speed=request.speed if request.HasField("speed") else self._speed,
                 variables={name: from_value(value) for name, value in request.variables.items()},
             )
-        except PlayError as error:
+        except (PlayError, TemplateError) as error:
             raise FieldError("variables", error) from None
 
     def _script(self, request: scenarios_pb2.PlayRequest) -> Script:
@@ -134,4 +134,5 @@ def progress(play: Play) -> scenarios_pb2.PlayProgress:
         events=play.events,
         story_time=story_time,
         problems=play.problems,
+        warnings=play.warnings,
     )

@@ -1,7 +1,7 @@
 """One Subscribe call: from a checked request to a stream of encoded responses.
 
 A subscriber costs one response at a time: the next is made when gRPC's flow control has taken the
-one before, so one that stops reading holds about a mebibyte and a place in the log, and delays
+one before, so one that stops reading holds about two mebibytes and a place in the log, and delays
 nobody. What it has not read stays in the log as long as retention keeps it; when retention is
 faster, it goes on behind the gap and is told, as a Kafka consumer with auto.offset.reset=earliest
 goes on, which is told nothing.

@@ -22,6 +22,7 @@ class TypedEvents:
     def encode(self, topic: str, value: bytes) -> bytes | None:
         """Return the serialized `Any` of an event, or None where it has no typed form.
 
+        The same event gives the same bytes in every process, maps (`Struct`) included.
         Topics without message types have none, and neither have unchecked values that break the
         specification.
         """
@@ -30,7 +31,7 @@ class TypedEvents:
         try:
             event = orjson.loads(value)
             message = self._catalog.identify(topic, event)
-            data = message.to_proto(event).SerializeToString()
+            data = message.to_proto(event).SerializeToString(deterministic=True)
         except (orjson.JSONDecodeError, CatalogError):
             return None
         url = (TYPE_URL_PREFIX + message.proto_name).encode()

@@ -10,6 +10,7 @@ from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.scenario.errors import UnknownActor
 from simulator.scenario.identity import Identities
 from simulator.scenario.script import Choose, Crowd, Late, Parallel, Repeat, Script, Step
+from simulator.scenario.wording import quoted
 
 _CROWD_USER: Final = re.compile(r"(.+)-(\d{5,9})", re.ASCII)
 
@@ -74,7 +75,8 @@ class Cast:
         if self._is_in_crowd(name):
             return self.identities.passing_user(name)
         hint = did_you_mean(closest(name, self._users))
-        raise UnknownActor(f"no user is called {name!r}{hint or self._known('users', self._users)}")
+        known = self._known("users", self._users)
+        raise UnknownActor(f"no user is called {quoted(name)}{hint or known}")
 
     def group(self, name: str) -> Group:
         """Return a party; raises `UnknownActor`."""
@@ -82,7 +84,7 @@ class Cast:
         if party is None:
             hint = did_you_mean(closest(name, self._parties))
             known = self._known("parties", self._parties)
-            raise UnknownActor(f"no party is called {name!r}{hint or known}")
+            raise UnknownActor(f"no party is called {quoted(name)}{hint or known}")
         return Group(self.identities.party(name), party.members)
 
     def user_id(self, name: str) -> str | None:

@@ -71,7 +71,7 @@ class ChatActions:
         self._wrap = Envelopes(style).wrap
         self._emitter = emitter
         self.refusals: dict[str, int] = defaultdict(int)
-        """What the service refused without saying so in an event, by outcome."""
+        """What the service refused, by reason."""
 
     def connect(self, account: Account, moment: Moment) -> ConnectOutcome:
         """Open a session: `userConnected`, after `userDisconnected` of one that it replaces.
@@ -84,7 +84,7 @@ class ChatActions:
             closing = Closing(TURNED_AWAY, CLOSE_USER_LIMIT, True)
             self._close(account, None, closing, trace_id, moment)
         if outcome is not ConnectOutcome.CONNECTED:
-            self.refusals[outcome.value] += 1
+            self._refused(account, outcome)
             return outcome
         if replaced is not None:
             closing = Closing(REPLACED, CLOSE_MULTIPLE_SESSIONS, True)
@@ -139,8 +139,8 @@ class ChatActions:
 
     def _refuse(self, account: Account, outcome: SendOutcome, moment: Moment) -> None:
         """Tell of a message that the service did not send."""
+        self._refused(account, outcome)
         if outcome is not SendOutcome.RATE_LIMITED:
-            self.refusals[outcome.value] += 1
             return
         settings = self.settings
         trace_id = moment.ids.new_trace()
@@ -150,6 +150,11 @@ class ChatActions:
             closing = Closing(settings.rate_limited_reason, code, True)
             self._close(account, account.session_id, closing, trace_id, moment)
             self.service.disconnect(account, moment.now_ns)
+
+    def _refused(self, account: Account, outcome: SendOutcome | ConnectOutcome) -> None:
+        """Count a refusal; whoever expects one is told, since not every one has an event."""
+        self.refusals[outcome.value] += 1
+        self._emitter.tell_refusal(account.user_id, outcome.value)
 
     def rate_limit(self, account: Account, moment: Moment, closing: Closing = USUAL) -> None:
         """Say that a user was rate-limited, whatever the service knows: `userChatRateLimited`."""

@@ -12,13 +12,13 @@ from simulator.scenario.script import Chat, Connect, Disconnect, Mute, RateLimit
 
 
 def connect(frame: Frame, step: Connect) -> Going:
-    """Open sessions; `everyone` is every user that the script declares and who is not there."""
+    """Open a session for each; `everyone` is all whom the script declares and who are not there."""
     run = frame.run
     names = _names(frame, step.who)
     if step.who.everyone:
         online = run.service.online
         names += [name for name in run.cast.names if run.cast.user(name) not in online]
-    for name in names:
+    for name in dict.fromkeys(names):
         run.chat.connect(run.service.account(run.cast.user(name)), frame.moment())
         yield from frame.breathe()
 
@@ -76,7 +76,12 @@ def unmute(frame: Frame, step: Unmute) -> Going:
 
 
 def _names(frame: Frame, who: Who) -> list[str]:
-    names = [frame.text(user) for user in who.users]
+    """Names of users that exist, those of parties included."""
+    names = []
+    for user in who.users:
+        name = frame.text(user)
+        frame.run.cast.user(name)
+        names.append(name)
     for party in who.parties:
         names += frame.run.cast.group(party).members
     return names
@@ -137,4 +142,5 @@ def _target(frame: Frame, step: Chat, sender: str) -> Target:
         target_id, target_type = cast.user(name), settings.target_type_user
     if settings.target_members == "others":
         members = tuple(member for member in members if member != sender)
-    return target_id, target_type, [cast.user(member) for member in members]
+    # Who writes to oneself is there once.
+    return target_id, target_type, [cast.user(member) for member in dict.fromkeys(members)]

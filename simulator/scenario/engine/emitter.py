@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from simulator.catalog import NearMiss
 from simulator.log import Headers, RecordPlace
 from simulator.publishing import PreparedRecord, Publisher
 
@@ -25,6 +26,9 @@ class Observer(Protocol):
         self, topic: str, name: str, user_id: str | None, event: dict[str, Any], time_ns: int
     ) -> None:
         """See one event, as it lies on the log now."""
+
+    def observe_refusal(self, user_id: str, reason: str) -> None:
+        """See that the chat service did not do what a user asked for."""
 
 
 class Emitter:
@@ -93,8 +97,11 @@ class Emitter:
         headers: Headers = (),
         partition: int | None = None,
         validate: bool | None = None,
-    ) -> None:
-        """Publish an event, or any text, with all that a record can have."""
+    ) -> tuple[NearMiss, ...]:
+        """Publish an event, or any text, with all that a record can have.
+
+        Returns what looks like a mistake although it is legal.
+        """
         record = self.publisher.prepare(
             topic,
             value,
@@ -106,6 +113,12 @@ class Emitter:
         )
         place = self.publisher.append(record).place
         self._note(topic, record.value, timestamp_ms, place)
+        return record.warnings
+
+    def tell_refusal(self, user_id: str, reason: str) -> None:
+        """Show the observers what came to nothing."""
+        for observer in self._observers:
+            observer.observe_refusal(user_id, reason)
 
     def latest(self, name: str | None, count: int) -> list[RecordPlace]:
         """Return the places of the last `count` records of that name, fewer if there are fewer."""

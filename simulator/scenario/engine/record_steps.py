@@ -9,9 +9,9 @@ from simulator.instants import NotAnInstant, instant_ns
 from simulator.scenario.engine.frame import Frame
 from simulator.scenario.engine.paths import remove_path, set_path
 from simulator.scenario.engine.task import Going
-from simulator.scenario.envelope import FIELDS
 from simulator.scenario.errors import ScenarioError
 from simulator.scenario.script import Duplicate, Produce
+from simulator.scenario.templates import Renderer, as_text
 
 
 def produce(frame: Frame, step: Produce) -> Going:
@@ -21,6 +21,8 @@ def produce(frame: Frame, step: Produce) -> Going:
     record has the event's timestamp, or the story's time where the event has no readable one.
     """
     run = frame.run
+    # All parts together: a thousand of them would each be within bounds.
+    render = Renderer(frame.scope, "the record is").render
     topic = None if step.topic is None else frame.text(step.topic)
     _, now_ms = run.stamp(run.now_ns - frame.shift)
     value: dict[str, Any] | str
@@ -33,19 +35,20 @@ def produce(frame: Frame, step: Produce) -> Going:
         topic = message.channel if topic is None else topic
         value = _event(frame, step, message)
         for path, item in step.set.items():
-            set_path(value, path, frame.value(item))
+            set_path(value, path, render(item))
         for path in step.remove:
             remove_path(value, path)
         timestamp = _timestamp_ms(value.get("timestamp"), now_ms)
-    run.emitter.publish(
+    near_misses = run.emitter.publish(
         topic,
         value,
         timestamp,
         key=None if step.key is None else frame.text(step.key),
-        headers=tuple((name, frame.text(text).encode()) for name, text in step.headers),
+        headers=tuple((name, as_text(render(text)).encode()) for name, text in step.headers),
         partition=step.partition,
         validate=None if step.validate else False,
     )
+    run.warnings.add(f"{step.at}: {near_miss.message}" for near_miss in near_misses)
     yield from ()
 
 
@@ -87,19 +90,9 @@ def _event(frame: Frame, step: Produce, message: MessageType) -> dict[str, Any]:
         session_id = run.service.account(user_id).session_id
     text, _ = run.stamp(run.now_ns - frame.shift)
     ids = frame.branch.ids
-    example = message.example
-    event = run.envelopes.wrap(
-        example.pop("payload", {}),
-        message.name,
-        ids.new_id(),
-        text,
-        user_id,
-        ids.new_trace(),
-        session_id,
+    return run.envelopes.renew(
+        message.example, message.name, ids.new_id(), text, user_id, ids.new_trace(), session_id
     )
-    for field in FIELDS:
-        example.pop(field, None)
-    return event | example
 
 
 def _timestamp_ms(stamp: object, otherwise: int) -> int:

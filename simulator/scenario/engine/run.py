@@ -27,6 +27,7 @@ from simulator.scenario.errors import ScenarioError
 from simulator.scenario.expectations import ExpectationObserver, Verdict
 from simulator.scenario.randomness import Randomness
 from simulator.scenario.script import Duplicate, Expect, Expectation, Script, Step, Text
+from simulator.scenario.templates import Renderer, as_text
 
 EARLIEST_NS: Final = -62_135_596_800 * 1_000_000_000
 LATEST_NS: Final = 253_402_300_800 * 1_000_000_000 - 1
@@ -63,13 +64,15 @@ class Run:
         """How many more things the present slice may do."""
         self.failures = Notes()
         """Expectations that did not hold when their step came, and at the end; a text each."""
+        self.warnings = Notes()
+        """What was published and looks like a mistake although it is legal."""
         self.stamp = stamper(script.timestamps)
         self.style = EventStyle.of(script)
         self.cast = Cast(script, seed)
         names = StoryNames(seed, lambda: self.stamp(self.now_ns)[0], self.cast.id_of)
         scope = Scope(bind_variables(script.variables, variables or {}, names), names)
         root = Frame(self, Branch(Randomness(seed).fork("story"), self.style), scope)
-        self._frame = root
+        self._render = Renderer(scope, "what the expectations compare with is").render
         self._expected = self._observer(script.expectations) if script.expectations else None
         self._checkpoints: dict[int, ExpectationObserver] = {}  # steps are not hashable
         keep: dict[str | None, int] = {}
@@ -96,7 +99,7 @@ class Run:
 
     @property
     def refusals(self) -> Mapping[str, int]:
-        """What the chat service refused without an event, by outcome."""
+        """What the chat service refused, by reason."""
         return self.chat.refusals
 
     @property
@@ -172,12 +175,12 @@ class Run:
 
     def _observer(self, expectations: tuple[Expectation, ...]) -> ExpectationObserver:
         return ExpectationObserver(
-            expectations, self._user_id, render=self._frame.value, users=self.cast.users()
+            expectations, self._user_id, render=self._render, users=self.cast.users()
         )
 
     def _user_id(self, text: Text) -> str:
         """The id of a user of the story who is called so; any other text is an id itself."""
-        name = self._frame.text(text)
+        name = as_text(self._render(text))
         return self.cast.user_id(name) or name
 
     def _push(self, due_ns: int, task: Task) -> None:

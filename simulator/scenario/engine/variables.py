@@ -8,7 +8,7 @@ from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.scenario.engine.frame import Scope
 from simulator.scenario.errors import PlayError
 from simulator.scenario.script import Value
-from simulator.scenario.templates import render_value
+from simulator.scenario.templates import Renderer
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -19,7 +19,8 @@ def bind_variables(
     """Return the values of all variables, those within others filled in.
 
     A variable may use those declared before it, and `names`. Raises `PlayError` for a given one
-    that the script does not declare, and `TemplateError`.
+    that the script does not declare, and `TemplateError`, also where they come to more than 1 MiB:
+    those of the script are bounded, but a given one may be used by many.
     """
     for name in given:
         if name not in declared:
@@ -27,10 +28,14 @@ def bind_variables(
             known = f"; it has {', '.join(declared)}" if declared else "; it has none"
             raise PlayError(f"the script has no variable {name!r}{hint or known}")
     bound: dict[str, object] = {}
-    scope = Scope(bound, names)
+    own_values = Renderer(Scope(bound, names), "the variables are")
+    given_values = Renderer({}, "the given variables are")
     for name, value in declared.items():
-        own = render_value(value, scope)
-        bound[name] = _as_declared(name, own, given[name]) if name in given else own
+        own = own_values.render(value)
+        if name in given:
+            bound[name] = _as_declared(name, own, given_values.render(given[name]))
+        else:
+            bound[name] = own
     return bound
 
 

@@ -23,7 +23,10 @@ class _BlockRef(Kind[tuple[Node, str]]):
         name = Literal().read(node, context)
         blocks = context.state.blocks
         if name not in blocks:
-            raise context.reject(node, f"unknown block {quoted(name)}{suggestion(name, blocks)}")
+            # What an unknown block would have published is unknown, too.
+            context.state.vocabulary.allow_anything()
+            hint = suggestion(name, blocks)
+            raise context.state.unknown(node.at, f"unknown block {quoted(name)}{hint}")
         if name in context.blocks:
             chain = " -> ".join([*context.blocks[context.blocks.index(name) :], name])
             raise context.reject(node, f"block '{name}' uses itself: {chain}")

@@ -51,6 +51,7 @@ class State:
 
     vocabulary: Vocabulary
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     users: dict[str, User] = field(default_factory=dict)
     parties: dict[str, Party] = field(default_factory=dict)
     corpora: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -58,6 +59,8 @@ class State:
     blocks: dict[str, Node] = field(default_factory=dict)
     used_blocks: set[str] = field(default_factory=set)
     afterwards: list[Callable[[], None]] = field(default_factory=list)
+    incomplete: bool = False
+    """An included file could not be read, so what is unknown may be known there."""
     depth: int = 0
     expanded: int = 0
     _seen: set[Problem] = field(default_factory=set)
@@ -74,6 +77,20 @@ class State:
             if len(self.problems) >= MAX_PROBLEMS:
                 raise Abandoned
         return Rejected()
+
+    def warn(self, position: Position, message: str) -> None:
+        """Keep what looks like a mistake, once; beyond a number it is not worth more."""
+        warning = Problem(position, message, is_warning=True)
+        if warning not in self._seen and len(self.warnings) < MAX_PROBLEMS:
+            self._seen.add(warning)
+            self.warnings.append(warning)
+
+    def unknown(self, position: Position, message: str) -> Rejected:
+        """Report a name that nothing declares, and return the exception that says so.
+
+        Where an include has failed that mistake is enough: silent then.
+        """
+        return Rejected() if self.incomplete else self.report(position, message)
 
     def abandon(self, position: Position, message: str) -> Abandoned:
         """Keep a problem and return the exception that ends the reading."""
@@ -210,7 +227,7 @@ class Context:
                 return (Name(f"{whole.name}.id", part.offset),)
         elif isinstance(owner, str) and (owner in self.state.users or owner in self.state.parties):
             return (Name(f"{owner}.id", part.offset),)
-        raise self.state.report(
+        raise self.state.unknown(
             node.at_offset(part.offset),
             f"${{{shorten(part.name)}}}: {quoted(str(owner))} is neither a user nor a party",
         )
@@ -230,7 +247,7 @@ class Context:
         elif self.used_at is not None:
             place = f"line {self.used_at.line} of {self.used_at.file}"
             message += f"; block '{self.blocks[-1]}' is used without it in {place}"
-        raise state.report(node.at_offset(part.offset), message)
+        raise state.unknown(node.at_offset(part.offset), message)
 
 
 def _layered(inner: Mapping[str, T], outer: Mapping[str, T]) -> Mapping[str, T]:

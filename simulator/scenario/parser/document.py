@@ -117,19 +117,19 @@ def read_script(
         pass
     problems = context.state.problems
     if problems or script is None:
-        raise _script_error(problems, sources.files)
-    return script
+        ordered = _in_order(problems, sources.files)
+        raise ScriptError(ordered[:MAX_REPORTED], max(0, len(ordered) - MAX_REPORTED))
+    return replace(script, warnings=tuple(_in_order(context.state.warnings, sources.files)))
 
 
-def _script_error(problems: list[Problem], files: list[str]) -> ScriptError:
+def _in_order(problems: list[Problem], files: list[str]) -> list[Problem]:
     place_of = {file: place for place, file in enumerate(files)}
 
     def place(problem: Problem) -> tuple[int, int, int]:
         position = problem.position
         return place_of.get(position.file, len(files)), position.line, position.column
 
-    ordered = sorted(problems, key=place)
-    return ScriptError(ordered[:MAX_REPORTED], max(0, len(ordered) - MAX_REPORTED))
+    return sorted(problems, key=place)
 
 
 class _Document:
@@ -230,11 +230,21 @@ class _Document:
         return found
 
     def _check_twins(self) -> None:
-        """`x.id` must mean one thing."""
-        twins = self._state.users.keys() & self._state.parties.keys()
+        """`x.id` must mean one thing, and an id one user or party."""
+        users, parties = self._state.users, self._state.parties
         places = self._merged_nodes("parties")
-        for name in sorted(twins & places.keys()):
+        for name in sorted(users.keys() & parties.keys() & places.keys()):
             self._context.reject(places[name], f"'{name}' is a user already; rename the party")
+        places = self._merged_nodes("users") | places
+        owners: dict[str, str] = {}
+        actors: list[User | Party] = [*users.values(), *parties.values()]
+        for actor in actors:
+            if actor.id is not None:
+                owner = owners.setdefault(actor.id.replace("-", "").lower(), actor.name)
+                if owner != actor.name:
+                    self._context.reject(
+                        places[actor.name], f"'{actor.name}' has the same id as '{owner}'"
+                    )
 
     def _declare_blocks(self) -> None:
         for part in self._parts:

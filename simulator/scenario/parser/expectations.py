@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from simulator.scenario.chat_service import REFUSALS
 from simulator.scenario.parser.context import Context
 from simulator.scenario.parser.declarations import templates_in
-from simulator.scenario.parser.kinds import Integer, Kind, Literal, Schema
+from simulator.scenario.parser.kinds import Choice, Integer, Kind, Literal, Schema
 from simulator.scenario.parser.people import UserRef
 from simulator.scenario.parser.produce import PATHS, TopicRef
 from simulator.scenario.parser.records import Field, ListOf, OneOf, Record, Short, Values
@@ -37,6 +41,12 @@ _CONDITIONS = {
 }
 
 
+_REFUSAL = {
+    "user": Field(UserRef(ids=True), "Whom: a user, or an id."),
+    "reason": Field(Choice(*REFUSALS), "Why."),
+}
+
+
 class MatchKind(Kind[Match]):
     """Which events: conditions that must all hold, or just an event's name."""
 
@@ -51,32 +61,46 @@ class MatchKind(Kind[Match]):
         return self._record.schema()
 
 
-class _CountKind(Kind[tuple[Match, int, int | None]]):
-    """Which events, and how many of them: at least and at most."""
+class _Counted(NamedTuple):
+    """Which events or refusals, and how many of them."""
+
+    matches: tuple[Match]
+    at_least: int
+    at_most: int | None
+    reason: str | None
+
+
+class _CountKind(Kind[_Counted]):
+    """What to count, and how many of it there must be: at least and at most."""
 
     _number = Integer(0, 1_000_000_000)
-    _record = Record(
-        "count",
-        {
-            **_CONDITIONS,
-            "is": Field(_number, "Exactly so many."),
-            "at_least": Field(_number, "So many or more."),
-            "at_most": Field(_number, "So many or fewer."),
-        },
-        one_of=(OneOf(("is", "at_least"), required=False), OneOf(("is", "at_most"), False)),
-    )
 
-    def _read(self, node: Node, context: Context) -> tuple[Match, int, int | None]:
+    def __init__(self, what: str, conditions: Mapping[str, Field]) -> None:
+        """`what` is how messages call it; `conditions` are its keys beside the number."""
+        self._what = what
+        self._record = Record(
+            what,
+            {
+                **conditions,
+                "is": Field(self._number, "Exactly so many."),
+                "at_least": Field(self._number, "So many or more."),
+                "at_most": Field(self._number, "So many or fewer."),
+            },
+            one_of=(OneOf(("is", "at_least"), required=False), OneOf(("is", "at_most"), False)),
+        )
+
+    def _read(self, node: Node, context: Context) -> _Counted:
         values = self._record.read(node, context)
         match = _match(values, node, context)
+        reason = values.get("reason")
         if "is" in values:
-            return match, values["is"], values["is"]
+            return _Counted((match,), values["is"], values["is"], reason)
         if "at_least" not in values and "at_most" not in values:
-            raise context.reject(node, "count lacks 'is', 'at_least' or 'at_most'")
+            raise context.reject(node, f"{self._what} lacks 'is', 'at_least' or 'at_most'")
         at_least, at_most = values.get("at_least", 0), values.get("at_most")
         if at_most is not None and at_least > at_most:
             raise context.reject(node, f"at least {at_least} and at most {at_most} cannot be")
-        return match, at_least, at_most
+        return _Counted((match,), at_least, at_most, reason)
 
     def _schema(self) -> Schema:
         counts: list[Schema] = [{"required": [key]} for key in ("is", "at_least", "at_most")]
@@ -129,11 +153,6 @@ def _check_later(match: Match, node: Node, context: Context) -> None:
     context.state.afterwards.append(check)
 
 
-def _count(at: Position, counted: tuple[Match, int, int | None], _: Context) -> Expectation:
-    match, at_least, at_most = counted
-    return Expectation(at, "count", (match,), at_least, at_most)
-
-
 def _all(at: Position, values: Values, context: Context) -> Expectation:
     if values["have"] == Match():
         raise context.state.report(at, "the 'have' of all has no conditions; say what must hold")
@@ -144,7 +163,11 @@ EXPECTATION: Tagged[Expectation] = Tagged(
     "expectation",
     "count: {event: userConnected, is: 1}",
     {
-        "count": Variant("So many events match.", _CountKind(), _count),
+        "count": Variant(
+            "So many events match.",
+            _CountKind("count", _CONDITIONS),
+            lambda at, counted, _: Expectation(at, "count", *counted),
+        ),
         "none": Variant(
             "No event matches.",
             MatchKind("none"),
@@ -165,6 +188,11 @@ EXPECTATION: Tagged[Expectation] = Tagged(
                 },
             ),
             _all,
+        ),
+        "refused": Variant(
+            "So often the chat service refused something, with an event or without.",
+            _CountKind("refused", _REFUSAL),
+            lambda at, counted, _: Expectation(at, "refused", *counted),
         ),
     },
 )

@@ -54,20 +54,21 @@ def load_script(name_or_path: str | os.PathLike[str], *, catalog: Catalog | None
 def validate_file(path: str | os.PathLike[str], catalog: Catalog | None) -> list[Problem]:
     """What is wrong with a script file, in the order of the text; empty if nothing is.
 
-    Raises nothing for bad files: one that cannot be read is a problem too. A file whose name
-    starts with `_` is a fragment, which needs no steps.
+    Warnings come only where nothing else is wrong: such a script can be played. Raises nothing for
+    bad files: one that cannot be read is a problem too. A file whose name starts with `_` is a
+    fragment, which needs no steps.
     """
     path = Path(path)
     shown = _shown(path)
     try:
         text = read_script_file(path)
         fragment = path.name.startswith("_")
-        read_script(text, shown, FileIncludes(), catalog, fragment=fragment)
+        script = read_script(text, shown, FileIncludes(), catalog, fragment=fragment)
     except IncludeError as error:
         return [Problem(Position(shown, 1, 1), f"{error}{_meant(path)}")]
     except ScriptError as error:
         return list(error.problems)
-    return []
+    return list(script.warnings)
 
 
 def _path_of(name_or_path: str | os.PathLike[str]) -> Path:

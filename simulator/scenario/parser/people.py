@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from simulator.catalog.suggestions import closest
 from simulator.scenario.identity import is_uuid
 from simulator.scenario.parser.context import Context, suggestion
 from simulator.scenario.parser.kinds import (
@@ -102,7 +103,8 @@ def check_reference(
     """
     if isinstance(value, str):
         if value not in known:
-            raise context.reject(node, f"unknown {what} {quoted(value)}{suggestion(value, known)}")
+            hint = suggestion(value, known)
+            raise context.state.unknown(node.at, f"unknown {what} {quoted(value)}{hint}")
         return value
     whole = value.whole
     for candidate in (context.names.get(whole.name) or ()) if whole else ():
@@ -112,8 +114,8 @@ def check_reference(
             continue
         if isinstance(candidate, str):
             hint = suggestion(candidate, known)
-            raise context.reject(
-                node, f"unknown {what} {quoted(candidate)}, a value of {value}{hint}"
+            raise context.state.unknown(
+                node.at, f"unknown {what} {quoted(candidate)}, a value of {value}{hint}"
             )
         raise context.reject(
             node, f"expected the name of a {what}, but {value} can be {describe_value(candidate)}"
@@ -135,7 +137,7 @@ class WhoKind(Kind[Who]):
         if isinstance(node, ListNode):
             if not node.items:
                 raise context.expected("at least one user", node)
-            return _merged(read_all(_OneOfMany(), node.items, context))
+            return _merged(_each_once(node, read_all(_OneOfMany(), node.items, context), context))
         if isinstance(node, MapNode):
             party = _PARTY_WHO.read(node, context)["party"]
             if isinstance(party, Template):
@@ -174,6 +176,17 @@ class _OneOfMany(WhoKind):
         return who
 
 
+def _each_once(node: ListNode, parts: list[Who], context: Context) -> list[Who]:
+    """The parts of a list, none of which may be there twice; raises Rejected."""
+    seen: set[Who] = set()
+    for item, part in zip(node.items, parts, strict=True):
+        if part in seen:
+            name = str((*part.users, *part.parties)[0])
+            raise context.reject(item, f"{quoted(name)} is here twice")
+        seen.add(part)
+    return parts
+
+
 def _merged(parts: list[Who]) -> Who:
     return Who(
         users=tuple(user for part in parts for user in part.users),
@@ -182,8 +195,14 @@ def _merged(parts: list[Who]) -> Who:
 
 
 def is_party(node: Node) -> bool:
-    """Whether a node is `{party: ...}`, which says who and is no long form of a step."""
-    return isinstance(node, MapNode) and [key.text for key, _ in node.entries] == ["party"]
+    """Whether a node is `{party: ...}`, which says who and is no long form of a step.
+
+    A misspelt one is, too, so that the mistake is found where it is.
+    """
+    if not isinstance(node, MapNode) or len(node.entries) != 1:
+        return False
+    key = node.entries[0].key.text
+    return key == "party" or (key != "user" and closest(key, ("party",)) is not None)
 
 
 class UsersKind(Kind[dict[str, User]]):

@@ -85,6 +85,8 @@ class ProduceKind(Kind[Values]):
             wrong = vocabulary.wrong_produced_event(event, wanted, values.get("validate", True))
             if wrong:
                 raise context.reject(node.get("event") or node, wrong)
+            if values.get("validate", True):
+                _warn_of_near_misses(event, wanted, values.get("set", {}), node, context)
         for path, value in values.get("set", {}).items():
             vocabulary.allow_path(path)
             if path == "name" and isinstance(value, str):
@@ -95,6 +97,18 @@ class ProduceKind(Kind[Values]):
 
     def _schema(self) -> Schema:
         return _RECORD.schema()
+
+
+def _warn_of_near_misses(
+    event: str, topic: str | None, changes: Values, node: MapNode, context: Context
+) -> None:
+    """Legal, since events may have more fields than the specification knows, but likely slips."""
+    given = node.get("set")
+    where = None if given is None else context.resolve(given)[0]
+    keys = {key.text: key for key, _ in where.entries} if isinstance(where, MapNode) else {}
+    for path, value in changes.items():
+        for message in context.state.vocabulary.near_misses(event, topic, path, value):
+            context.state.warn(keys[path].at, message)
 
 
 def produce(at: Position, values: Values, context: Context) -> script.Produce:

@@ -63,13 +63,18 @@ class Record(Kind[Values]):
         one_of: tuple[OneOf, ...] = (),
         short: Short | None = None,
         scope: Callable[[MapNode, Context], Context] | None = None,
+        other_words: Mapping[str, str] | None = None,
     ) -> None:
-        """`what` is how messages call it; `scope` makes the context of scoped fields."""
+        """`what` is how messages call it; `scope` makes the context of scoped fields.
+
+        `other_words` are no keys, but what people write instead of one, by that word.
+        """
         self.what = what
         self.fields = fields
         self._one_of = one_of
         self._short = short
         self._scope = scope
+        self._other_words = other_words or {}
 
     def _read(self, node: Node, context: Context) -> Values:
         if self._short is not None and self._short.accepts(node):
@@ -99,11 +104,12 @@ class Record(Kind[Values]):
         there = {key.text for key, _ in node.entries}
         for key, _ in node.entries:
             if key.text not in self.fields:
-                hint = suggestion(key.text, self.fields)
+                word = self._other_words.get(key.text)
+                hint = f" (did you mean '{word}'?)" if word else suggestion(key.text, self.fields)
                 context.reject(key, f"unknown key {quoted(key.text)} in {self.what}{hint}")
                 failed = True
                 # A key that is misspelt is not missing as well.
-                there.add(closest(key.text, self.fields) or key.text)
+                there.add(word or closest(key.text, self.fields) or key.text)
         for key_name, field in self.fields.items():
             if field.required and key_name not in there:
                 context.reject(node, f"{self.what} lacks '{key_name}'")

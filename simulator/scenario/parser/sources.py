@@ -53,8 +53,10 @@ class Sources:
         for problem in problems:
             self._context.state.report(problem.position, problem.message)
         if root is None:
+            self._context.state.incomplete = True
             return
         if not isinstance(root, MapNode):
+            self._context.state.incomplete = True
             message = f"expected a mapping with steps, found {describe(root)}"
             self._context.reject(root, message)
             return
@@ -78,6 +80,7 @@ class Sources:
         try:
             found = self._resolver.find(node.text, including.file)
         except IncludeError as error:
+            self._context.state.incomplete = True
             self._context.reject(node, str(error))
             return
         identities = [source.identity for source in self._chain]

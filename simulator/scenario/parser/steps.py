@@ -108,6 +108,7 @@ def _who_record(what: str, **more: Field) -> Record:
         what,
         {"user": Field(WHO, "Who.", required=True), **more},
         short=Short(WHO, "user", lambda node: not isinstance(node, MapNode) or is_party(node)),
+        other_words={"who": "user", "users": "user"},
     )
 
 
@@ -226,7 +227,9 @@ def _use(at: Position, values: Values, context: Context) -> Steps:
 
 _STEPS = {
     "connect": Variant(
-        "Users open a session: userConnected.", WHO, lambda at, who, _: script.Connect(at, who)
+        "Users open a session: userConnected.",
+        _who_record("connect"),
+        lambda at, values, _: script.Connect(at, values["user"]),
     ),
     "chat": Variant(
         "A user writes: personalChatSent, or what the chat service makes of it.", _CHAT, _chat

@@ -7,7 +7,7 @@ then expect them. So names in expectations are checked when the whole script has
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from simulator.catalog import Catalog, MessageType
 from simulator.catalog.suggestions import closest
@@ -63,6 +63,20 @@ class Vocabulary:
         if topic is not None and validate and topic not in topics:
             return f"'{event}' is no event of topic {quoted(topic)} but of {', '.join(topics)}"
         return None
+
+    def near_misses(self, event: str, topic: str | None, path: str, value: object) -> list[str]:
+        """What looks misspelt when an event is made with this value at this path."""
+        if self._catalog is None:
+            return []
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        assert isinstance(value, Mapping)
+        return [
+            f"{quoted(near_miss.path.removeprefix('$.'))} is no field of {event}; "
+            f"did you mean {near_miss.suggestion}?"
+            for message in self._types(event, topic)[:1]
+            for near_miss in message.near_misses(value)
+        ]
 
     def wrong_event(self, event: str, topic: str | None) -> str | None:
         """What is wrong with expecting an event of this name."""

@@ -126,6 +126,16 @@ def test_typed_events_of_every_kind() -> None:
         assert types.decode(message.channel, typed)["name"] == message.name
 
 
+def test_typed_events_are_the_same_bytes_in_every_process() -> None:
+    # Unless it is asked for, the order of a map's keys differs from process to process.
+    keys = [f"key-{number:03}" for number in range(100)]
+    value = event("userConnected") | {"payload": {"userConnected": dict.fromkeys(keys, True)}}
+    encoded = TypedEvents(Catalog.builtin()).encode("chat", orjson.dumps(value))
+    assert encoded is not None
+    places = [encoded.index(key.encode()) for key in keys]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize(
     ("topic", "value"),
     [

@@ -248,15 +248,24 @@ async def test_a_stream_of_requests(server: Server) -> None:
     assert server.log.end_position == 6
 
 
-async def test_a_bad_request_ends_a_stream_and_what_came_before_stays(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("before", "note"),
+    [
+        (1, "(1 record of the requests before it was accepted)"),
+        (2, "(2 records of the requests before it were accepted)"),
+    ],
+)
+async def test_a_bad_request_ends_a_stream_and_what_came_before_stays(
+    server: Server, before: int, note: str
+) -> None:
     call = server.broker.PublishStream()
     good = record("anything", 1)
-    await call.write(request(good, good))
+    await call.write(request(*[good] * before))
     await call.write(request(good, record("nowhere", 1)))
     await call.done_writing()
-    error = await fails(call, Code.NOT_FOUND, "requests[1]", "nowhere", "2 records")
+    error = await fails(call, Code.NOT_FOUND, "requests[1]", "nowhere", note)
     assert "requests[1].records[1].topic" in violations(error)
-    assert server.log.end_position == 2
+    assert server.log.end_position == before
 
 
 async def test_a_stream_that_is_cancelled_keeps_what_was_accepted(server: Server) -> None:

@@ -77,6 +77,14 @@ async def test_a_story_that_leaves_the_years_of_timestamps_ends_with_an_outcome(
     assert after.state == scenarios_pb2.PLAY_STATE_PASSED
 
 
+async def test_slips_of_a_script_are_warnings(server: Server) -> None:
+    text = "steps: [{produce: {event: userConnected, set: {userid: x}}}]"
+    *_, last = await play(server, yaml=text)
+    assert last.state == scenarios_pb2.PLAY_STATE_PASSED
+    assert [warning.partition(": ")[0] for warning in last.warnings] == ["<request>:1:10"]
+    assert "did you mean userId?" in last.warnings[0]
+
+
 async def test_options_of_a_play(server: Server) -> None:
     begin = timestamp_pb2.Timestamp(seconds=START_MS // 1000 + 3600, nanos=7_000_000)
     variables = {"text": struct_pb2.Value(string_value="bye")}
@@ -190,6 +198,15 @@ async def test_several_plays_at_once(server: Server) -> None:
             Code.INVALID_ARGUMENT,
             "variables",
             "txt",
+        ),
+        (
+            {
+                "yaml": TWO.replace("{text: hello}", "{text: a, b: '${text}${text}'}"),
+                "variables": {"text": struct_pb2.Value(string_value="x" * 600_000)},
+            },
+            Code.INVALID_ARGUMENT,
+            "variables",
+            "1 MiB",
         ),
     ],
 )

@@ -1,0 +1,62 @@
+"""How a simulator is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from simulator.catalog import Catalog
+from simulator.errors import SimulatorError
+from simulator.instants import instant_ns
+from simulator.log.topic_log import DEFAULT_MAX_BYTES
+
+DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""Where virtual time begins unless a start is given: a fixed instant, so that runs repeat."""
+
+
+class InvalidSetting(SimulatorError):
+    """A value that no simulator can be set up with."""
+
+    def __init__(self, setting: str, value: object, rule: str) -> None:
+        self.setting = setting
+        self.value = value
+        super().__init__(f"{setting}={value!r} cannot be: {rule}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a simulator is set up; raises `InvalidSetting` or `NotAnInstant`.
+
+    `seed`: of everything random. `start`: where its clock begins, an aware datetime or RFC 3339
+    text; by default `DEFAULT_START` for a virtual clock and the present for a running one.
+    `speed`: None for virtual time, which moves only as stories play or `clock.advance` is called;
+    otherwise seconds of the simulator's time per real second. `validate`: whether events must
+    conform to the catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None
+    for no listener. `kafka_port`: the same for Kafka's clients, none by default. `max_bytes`: the
+    bound on what the log holds. `catalog`: which events exist, by default the Chat Events.
+    """
+
+    seed: int = 0
+    start: datetime | str | None = None
+    speed: float | None = None
+    validate: bool = True
+    host: str = "127.0.0.1"
+    grpc_port: int | None = 0
+    kafka_port: int | None = None
+    max_bytes: int = DEFAULT_MAX_BYTES
+    catalog: Catalog | None = None
+
+    def __post_init__(self) -> None:
+        if self.speed is not None and not 0 < self.speed < float("inf"):
+            raise InvalidSetting("speed", self.speed, "use more than 0, or None for virtual time")
+        if self.grpc_port is not None and not 0 <= self.grpc_port <= 65_535:
+            rule = "use 1 to 65535, 0 for a free port, or None for no gRPC"
+            raise InvalidSetting("grpc_port", self.grpc_port, rule)
+        if self.kafka_port is not None and not 0 <= self.kafka_port <= 65_535:
+            rule = "use 1 to 65535, 0 for a free port, or None for no Kafka"
+            raise InvalidSetting("kafka_port", self.kafka_port, rule)
+        if self.max_bytes < 1:
+            raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
+        if self.start is not None:
+            instant_ns(self.start)
