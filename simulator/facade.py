@@ -48,6 +48,7 @@ class Simulator:
         validate: bool = True,
         host: str = "127.0.0.1",
         grpc_port: int | None = 0,
+        kafka_port: int | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         catalog: Catalog | None = None,
     ) -> None:
@@ -62,6 +63,7 @@ class Simulator:
             validate=validate,
             host=host,
             grpc_port=grpc_port,
+            kafka_port=kafka_port,
             max_bytes=max_bytes,
             catalog=catalog,
         )
@@ -132,6 +134,11 @@ class Simulator:
     def grpc_target(self) -> str:
         """The address of the gRPC listener, `host:port`."""
         return self._sim.grpc_target
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address that Kafka clients begin with, `host:port`."""
+        return self._sim.bootstrap_servers
 
     # --- stories and events ----------------------------------------------------------------
 

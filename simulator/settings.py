@@ -33,8 +33,8 @@ class Settings:
     `speed`: None for virtual time, which moves only as stories play or `clock.advance` is called;
     otherwise seconds of the simulator's time per real second. `validate`: whether events must
     conform to the catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None
-    for no listener. `max_bytes`: the bound on what the log holds. `catalog`: which events exist,
-    by default the Chat Events.
+    for no listener. `kafka_port`: the same for Kafka's clients, none by default. `max_bytes`: the
+    bound on what the log holds. `catalog`: which events exist, by default the Chat Events.
     """
 
     seed: int = 0
@@ -43,6 +43,7 @@ class Settings:
     validate: bool = True
     host: str = "127.0.0.1"
     grpc_port: int | None = 0
+    kafka_port: int | None = None
     max_bytes: int = DEFAULT_MAX_BYTES
     catalog: Catalog | None = None
 
@@ -52,6 +53,9 @@ class Settings:
         if self.grpc_port is not None and not 0 <= self.grpc_port <= 65_535:
             rule = "use 1 to 65535, 0 for a free port, or None for no gRPC"
             raise InvalidSetting("grpc_port", self.grpc_port, rule)
+        if self.kafka_port is not None and not 0 <= self.kafka_port <= 65_535:
+            rule = "use 1 to 65535, 0 for a free port, or None for no Kafka"
+            raise InvalidSetting("kafka_port", self.kafka_port, rule)
         if self.max_bytes < 1:
             raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
         if self.start is not None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from os import PathLike
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
@@ -28,6 +28,9 @@ from simulator.snapshots import Snapshots
 from simulator.testing.criteria import Criteria, all_forms
 from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
+
+if TYPE_CHECKING:
+    from simulator.listeners.kafka import KafkaListener
 
 __all__ = ["AsyncSimulator", "Settings"]
 
@@ -52,6 +55,8 @@ class AsyncSimulator:
         self._started = False
         self._listener: GrpcListener | None = None
         self._target: str | None = None
+        self._kafka: KafkaListener | None = None
+        self._bootstrap: str | None = None
         self._reaper: asyncio.Handle | None = None
         for topic in self.catalog.channels:
             self.log.create_topic(topic, permanent=True)
@@ -87,6 +92,17 @@ class AsyncSimulator:
                 speed=self.settings.speed,
             )
             self._target = await self._listener.start()
+        if self.settings.kafka_port is not None:
+            from simulator.listeners.kafka import KafkaListener  # not needed by most
+
+            self._kafka = KafkaListener(
+                self.settings.host,
+                self.settings.kafka_port,
+                log=self.log,
+                publisher=self.publisher,
+                control=self,
+            )
+            self._bootstrap = await self._kafka.start()
 
     async def stop(self) -> None:
         """Close the doors and stop the stories; what was appended stays readable here.
@@ -94,12 +110,15 @@ class AsyncSimulator:
         Does nothing when it is not started, and can be started again.
         """
         self._started = False
-        self._target = None
+        self._target = self._bootstrap = None
         self.player.stop_all()
         self._retention.disarm()
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.stop()
+        kafka, self._kafka = self._kafka, None
+        if kafka is not None:
+            await kafka.stop()
         if self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
@@ -131,6 +150,16 @@ class AsyncSimulator:
                 "this simulator has no gRPC listener: it is not started, or grpc_port is None"
             )
         return self._target
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address that Kafka clients begin with, `host:port`."""
+        if self._bootstrap is None:
+            raise SimulatorError(
+                "this simulator has no Kafka listener: it is not started, or kafka_port is not "
+                "given (0 takes a free port)"
+            )
+        return self._bootstrap
 
     # --- stories ---------------------------------------------------------------------------
 

@@ -1,9 +1,12 @@
 """The topic log: records in topics and partitions, read back by offset, time or append order."""
 
+from simulator.log.batches import Batch, parse_batch
 from simulator.log.columns import RecordColumns
 from simulator.log.cursor import Cursor
 from simulator.log.errors import (
+    CorruptBatch,
     ForeignSnapshot,
+    InvalidBatch,
     InvalidGroup,
     InvalidRecord,
     InvalidTopicName,
@@ -11,7 +14,9 @@ from simulator.log.errors import (
     LogError,
     LogFull,
     OffsetOutOfRange,
+    OutOfOrderSequence,
     PartitionNotFound,
+    ProducerFenced,
     RecordTooLarge,
     TopicDeleted,
     TopicExists,
@@ -25,10 +30,13 @@ from simulator.log.topic import PartitionInfo, TopicInfo
 from simulator.log.topic_log import TopicLog
 
 __all__ = [
+    "Batch",
+    "CorruptBatch",
     "Cursor",
     "ForeignSnapshot",
     "GroupOffsets",
     "Headers",
+    "InvalidBatch",
     "InvalidGroup",
     "InvalidRecord",
     "InvalidTopicName",
@@ -36,8 +44,10 @@ __all__ = [
     "LogError",
     "LogFull",
     "OffsetOutOfRange",
+    "OutOfOrderSequence",
     "PartitionInfo",
     "PartitionNotFound",
+    "ProducerFenced",
     "Record",
     "RecordColumns",
     "RecordPlace",
@@ -50,4 +60,5 @@ __all__ = [
     "TopicInfo",
     "TopicLog",
     "TopicNotFound",
+    "parse_batch",
 ]

@@ -147,3 +147,33 @@ class ForeignSnapshot(LogError):
 
     def __init__(self) -> None:
         super().__init__("this snapshot was taken from another log; restore it there")
+
+
+class InvalidBatch(LogError):
+    """A Kafka record batch that a client may not send."""
+
+
+class CorruptBatch(InvalidBatch):
+    """A record batch whose length, CRC or records are wrong."""
+
+
+class UnsupportedBatch(InvalidBatch):
+    """A record batch of an older format."""
+
+
+class OutOfOrderSequence(LogError):
+    """An idempotent producer left out a batch, or repeats one that is no longer known."""
+
+    def __init__(self, producer_id: int, sequence: int, expected: int) -> None:
+        super().__init__(
+            f"producer {producer_id} sends sequence {sequence}; {expected} would come next"
+        )
+
+
+class ProducerFenced(LogError):
+    """A newer instance of the producer has written already."""
+
+    def __init__(self, producer_id: int, epoch: int, current: int) -> None:
+        super().__init__(
+            f"producer {producer_id} has epoch {epoch}; epoch {current} has written since"
+        )

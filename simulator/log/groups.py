@@ -18,8 +18,19 @@ from simulator.log.waiters import Waiters
 Place = tuple[str, int]
 """A topic and a partition."""
 
-OffsetTable = dict[str, dict[Place, int]]
-"""Offsets by group."""
+NO_EPOCH: Final = -1
+
+
+class Commit(NamedTuple):
+    """A committed offset with what a Kafka client may add to it."""
+
+    offset: int
+    leader_epoch: int = NO_EPOCH
+    metadata: str = ""
+
+
+OffsetTable = dict[str, dict[Place, Commit]]
+"""Commits by group."""
 
 MAX_GROUP_NAME: Final = 255
 """Characters of a group's name. Kafka sets no limit; this keeps garbage out."""
@@ -72,15 +83,33 @@ class GroupOffsets:
         end = found.partition(partition).end
         if not 0 <= offset <= end:
             raise OffsetOutOfRange(topic, partition, offset, 0, end)
-        self._own_offsets(group)[topic, partition] = offset
+        self._own_offsets(group)[topic, partition] = Commit(offset)
+
+    def store(self, group: str, topic: str, partition: int, commit: Commit) -> None:
+        """Remember what a Kafka client commits: any offset, as Kafka does.
+
+        Raises InvalidGroup, TopicNotFound or PartitionNotFound.
+        """
+        _check_name(group)
+        found = self._topics.get(topic)
+        if found is None:
+            raise TopicNotFound(topic, self._topics)
+        found.partition(partition)
+        self._own_offsets(group)[topic, partition] = commit
+
+    def commits(self, group: str) -> Mapping[Place, Commit]:
+        """All commits of `group` by (topic, partition); empty for an unknown group."""
+        return MappingProxyType(dict(self._table.get(group, {})))
 
     def committed(self, group: str, topic: str, partition: int) -> int | None:
         """The offset that `group` resumes at, None if it has committed none."""
-        return self._table.get(group, {}).get((topic, partition))
+        commit = self._table.get(group, {}).get((topic, partition))
+        return None if commit is None else commit.offset
 
     def offsets(self, group: str) -> Mapping[Place, int]:
         """All offsets of `group` by (topic, partition); empty for an unknown group."""
-        return MappingProxyType(dict(self._table.get(group, {})))
+        table = self._table.get(group, {})
+        return MappingProxyType({place: commit.offset for place, commit in table.items()})
 
     def names(self) -> list[str]:
         """Groups with committed offsets or members, sorted."""
@@ -98,7 +127,7 @@ class GroupOffsets:
             self._shared = False
         return self._table
 
-    def _own_offsets(self, group: str) -> dict[Place, int]:
+    def _own_offsets(self, group: str) -> dict[Place, Commit]:
         table = self._own_table()
         if group not in self._own:
             table[group] = dict(table.get(group, {}))

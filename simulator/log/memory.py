@@ -8,15 +8,30 @@ here, and they are freed some segments at a time.
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from simulator.log.bounded_cache import BoundedCache
+
+if TYPE_CHECKING:
+    from simulator.log.batches import Rows
+
+CACHE_BYTES: Final = 16 * 1024 * 1024
+"""Of each of the caches, which do not count towards the log's bound."""
 
 
 class Memory:
-    """`taken` is what all segments account for that have not been reaped, dead ones included."""
+    """`taken` is what all segments account for that have not been reaped, dead ones included.
 
-    __slots__ = ("_dead", "taken")
+    `decoded` and `encoded` are kept for readers: the records of Kafka batches, and plain records
+    as Kafka batches.
+    """
+
+    __slots__ = ("_dead", "decoded", "encoded", "taken")
 
     def __init__(self) -> None:
         self.taken = 0
+        self.decoded: BoundedCache[Rows] = BoundedCache(CACHE_BYTES)
+        self.encoded: BoundedCache[bytes] = BoundedCache(CACHE_BYTES)
         self._dead: deque[tuple[int, object]] = deque()
 
     @property

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
-from operator import sub
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from sortedcontainers import SortedDict  # type: ignore[import-untyped]
 
+from simulator.log.batch_segment import SEGMENT_BATCHES, BatchSegment
+from simulator.log.batches import Batch
 from simulator.log.columns import RecordColumns
 from simulator.log.memory import Memory
+from simulator.log.producers import Producers
 from simulator.log.record import Headers
 from simulator.log.retention import Retention
 from simulator.log.segment import (
-    RECORD_MEMORY,
+    LEADER_EPOCH,
     SEGMENT_BYTES,
     SEGMENT_RECORDS,
     Segment,
@@ -29,7 +31,9 @@ TRIM_MEMORY: Final = 64 * 1024
 REAP_SEGMENTS: Final = 2
 """Dead segments freed for each one begun or copied: more than that adds, and hardly felt."""
 
-_NOTHING: Final[SortedDict[int, Segment]] = SortedDict()
+AnySegment = Segment | BatchSegment
+
+_NOTHING: Final[SortedDict[int, AnySegment]] = SortedDict()
 """The segments of every empty partition; always copied before it is written to."""
 
 _CLOSED: Final = Segment(sys.maxsize, 0, Memory())
@@ -39,7 +43,7 @@ _CLOSED: Final = Segment(sys.maxsize, 0, Memory())
 class PartitionState(NamedTuple):
     """Everything a partition holds, frozen; the segments are shared, not copied."""
 
-    segments: SortedDict[int, Segment]
+    segments: SortedDict[int, AnySegment]
     start: int
     end: int
     start_bytes: int
@@ -57,6 +61,7 @@ class Partition:
 
     __slots__ = (
         "_active",
+        "_active_batches",
         "_memory",
         "_roll_at",
         "_roll_at_bytes",
@@ -67,6 +72,7 @@ class Partition:
         "end",
         "end_bytes",
         "index",
+        "producers",
         "source",
         "start",
         "start_bytes",
@@ -80,11 +86,13 @@ class Partition:
         self.source = ((topic, index),)
         self.deleted = False
         self._memory = memory
+        self.producers = Producers()
         self.timeline = Timeline()
         self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline))
 
     def _load(self, state: PartitionState) -> None:
         self._segments, self.start, self.end, self.start_bytes, self.end_bytes, _ = state
+        self.producers.clear()
         self._seal()
         self._share()
 
@@ -95,10 +103,11 @@ class Partition:
     def _seal(self) -> None:
         """Make the next append begin a new segment."""
         self._active = _CLOSED
+        self._active_batches: BatchSegment | None = None
         self._roll_at = self.end
         self._roll_at_bytes = sys.maxsize
 
-    def _own_segments(self) -> SortedDict[int, Segment]:
+    def _own_segments(self) -> SortedDict[int, AnySegment]:
         if self._shared:
             self._segments = self._segments.copy()
             self._shared = False
@@ -140,6 +149,7 @@ class Partition:
     def _open(self, segment: Segment) -> None:
         self._own_segments()[segment.base_offset] = segment
         self._active = segment
+        self._active_batches = None
         self._roll_at = segment.base_offset + SEGMENT_RECORDS
         self._roll_at_bytes = segment.base_bytes + SEGMENT_BYTES
 
@@ -151,6 +161,25 @@ class Partition:
             self._active.headers_memory += headers_memory(headers)
         if unchecked:
             self._active.unchecked.add(index)
+
+    def append_batch(self, batch: Batch, position: int, unchecked: bool) -> int:
+        """Append a batch of records, the first at `position`; return the offset of that one."""
+        offset = self.end
+        segment = self._active_batches
+        if (
+            segment is None
+            or len(segment.batches) >= SEGMENT_BATCHES
+            or self.end_bytes - segment.base_bytes >= SEGMENT_BYTES
+        ):
+            self._memory.reap(REAP_SEGMENTS)
+            self._seal()
+            segment = BatchSegment(offset, self.end_bytes, self._memory)
+            self._own_segments()[offset] = segment
+            self._active_batches = segment
+        segment.append(batch, LEADER_EPOCH, position, unchecked)
+        self.end_bytes += len(batch.raw)
+        self.end = self._roll_at = offset + batch.records  # a plain record begins its own segment
+        return offset
 
     # Cutting
 
@@ -173,12 +202,12 @@ class Partition:
                 head = segments.peekitem(0)[1]
         self.start = start
         self.start_bytes = head.bytes_before(start)
-        wasted = self.start_bytes - head.base_bytes + (start - head.base_offset) * RECORD_MEMORY
+        wasted = head.wasted_before(start)
         if wasted >= TRIM_MEMORY and 2 * wasted >= head.memory:
             self.trim()
 
     def trim(self, snapshots: bool = True) -> None:
-        """Replace the head segment by a copy without its deleted records, if it has any.
+        """Replace the head segment by a copy without its deleted records or batches, if any.
 
         Not while a snapshot may hold the original, since two would then take memory; the caller
         may know that there are no `snapshots` any more.
@@ -186,7 +215,8 @@ class Partition:
         if self.start == self.end:
             return
         base, head = self._segments.peekitem(0)
-        if base == self.start or (snapshots and base < self._shared_to):
+        begin = head.tail_offset(self.start)
+        if base == begin or (snapshots and base < self._shared_to):
             return
         self._memory.reap(REAP_SEGMENTS)
         segments = self._own_segments()
@@ -194,8 +224,10 @@ class Partition:
         copy = head.move_tail(self.start)
         if head is self._active:
             self._open(copy)
-        else:
-            segments[self.start] = copy
+            return
+        if head is self._active_batches:
+            self._active_batches = copy
+        segments[begin] = copy
 
     def retained_from(self, retention: Retention, records: int = 0, size: int = 0) -> int:
         """The start offset that the count and byte limits leave once `records` more are in.
@@ -226,14 +258,14 @@ class Partition:
 
     # Reading
 
-    def _segment(self, offset: int) -> Segment:
+    def _segment(self, offset: int) -> AnySegment:
         if offset >= self._active.base_offset:
             return self._active
         segments = self._segments
-        segment: Segment = segments.peekitem(segments.bisect_right(offset) - 1)[1]
+        segment: AnySegment = segments.peekitem(segments.bisect_right(offset) - 1)[1]
         return segment
 
-    def _segments_from(self, offset: int) -> Iterable[Segment]:
+    def _segments_from(self, offset: int) -> Iterable[AnySegment]:
         """The segments that hold the records from `offset` on, the shortest way at the end."""
         if offset >= self._active.base_offset:
             return (self._active,)
@@ -254,6 +286,14 @@ class Partition:
             if found is not None:
                 return found
         return None
+
+    def max_timestamp(self) -> int | None:
+        """The largest timestamp of the records kept, None if there are none."""
+        found = [
+            segment.latest_from(max(self.start, segment.base_offset))
+            for segment in self._segments_from(self.start)
+        ]
+        return max(found, default=None)
 
     def stop(
         self, offset: int, max_records: int, max_bytes: int, before_position: int = sys.maxsize
@@ -290,19 +330,16 @@ class Partition:
             base = segment.base_offset
             if base >= stop:
                 break
-            low = max(offset - base, 0)
-            high = min(stop - base, len(segment))
-            values += segment.values[low:high]
-            keys += segment.keys[low:high]
-            timestamps += segment.timestamps[low:high]
-            positions += segment.positions[low:high]
-            if segment.headers:
-                shift = base - offset
-                for index in _within(segment.headers, low, high):
-                    headers[index + shift] = segment.headers[index]
-            if segment.unchecked:
-                shift = base - offset
-                unchecked.update(i + shift for i in _within(segment.unchecked, low, high))
+            rows = segment.rows(max(offset, base), min(stop, segment.end_offset))
+            shift = len(values)
+            values += rows.values
+            keys += rows.keys
+            timestamps += rows.timestamps
+            positions += rows.positions
+            if rows.headers:
+                headers.update({row + shift: found for row, found in rows.headers.items()})
+            if rows.unchecked:
+                unchecked.update(row + shift for row in rows.unchecked)
         return RecordColumns(
             sources=self.source,
             source=bytes(len(values)),
@@ -322,9 +359,25 @@ class Partition:
             if segment.base_offset >= stop:
                 break
             here = max(offset, segment.base_offset)
-            ends = segment.ends[here - segment.base_offset : stop - segment.base_offset]
-            sizes += map(sub, ends, [segment.bytes_before(here), *ends[:-1]])
+            sizes += segment.sizes(here, min(stop, segment.end_offset))
         return sizes
+
+    def batches(self, offset: int, max_bytes: int) -> list[bytes]:
+        """Kafka batches of the records from `offset` on: at least one, else within `max_bytes`.
+
+        The first may begin before `offset`; readers skip what they did not ask for, as those of
+        Kafka do.
+        """
+        batches: list[bytes] = []
+        for segment in self._segments_from(offset):
+            more, _, full = segment.raw_batches(max(offset, segment.base_offset), max_bytes)
+            if batches and sum(map(len, more)) > max_bytes:  # its first batch is too large
+                break
+            batches += more
+            max_bytes -= sum(map(len, more))
+            if full or max_bytes <= 0:
+                break
+        return batches
 
     # Snapshots
 
@@ -354,10 +407,3 @@ class Partition:
         """Let go of the records; the rest stays known in case a snapshot brings them back."""
         self.cut(self.end)
         self.deleted = True
-
-
-def _within(indexes: dict[int, Headers] | set[int], low: int, high: int) -> Iterator[int]:
-    """The members of `indexes` from `low` up to and without `high`, by the shorter way."""
-    if len(indexes) < high - low:
-        return (index for index in indexes if low <= index < high)
-    return (index for index in range(low, high) if index in indexes)

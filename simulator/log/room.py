@@ -14,15 +14,15 @@ def make_room(
     allowed: int,
     topics: Iterable[Topic],
     target: tuple[Topic, Partition],
-    size: int,
+    coming: tuple[int, int],
     snapshots: bool,
 ) -> bool:
     """Bring `memory.taken` down to `allowed` without losing anything; return whether it is.
 
     In turn: free what is dead; copy segments without their deleted records; delete what the
-    retention of the `target` topic would delete after an append of `size` bytes anyway, if that
-    is enough. `snapshots` says whether there are any: while one shares the oldest records,
-    deleting them would free nothing.
+    retention of the `target` topic would delete anyway after an append of what is `coming`
+    (records, bytes), if that is enough. `snapshots` says whether there are any: while one shares
+    the oldest records, deleting them would free nothing.
     """
     if memory.reap_down_to(allowed):
         return True
@@ -33,7 +33,7 @@ def make_room(
         return True
     topic, partition = target
     if topic.limited and not snapshots:
-        start = partition.retained_from(topic.retention, 1, size)
+        start = partition.retained_from(topic.retention, *coming)
         if memory.taken - partition.memory_before(start) <= allowed:
             partition.cut(start)
             partition.trim(snapshots)

@@ -5,15 +5,20 @@ collector has to follow. The newest segment of a partition grows; a sealed one n
 and may be shared by any number of snapshots.
 
 Partitions read segments only through the methods below, in terms of offsets, bytes and positions,
-so a segment that keeps whole Kafka record batches can stand beside this one.
+so that `BatchSegment`, which keeps whole Kafka record batches, stands beside this one.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from functools import partial
+from operator import sub
 from typing import Final
 
+from simulator.log.batches import Rows, encode_batch
+from simulator.log.bounded_cache import new_serial
 from simulator.log.memory import Memory
 from simulator.log.record import Headers
 
@@ -26,8 +31,19 @@ SEGMENT_BYTES: Final = 4 * 1024 * 1024
 RECORD_MEMORY: Final = 128
 """Memory of a record besides its bytes: two object headers, rounding, and its row of columns."""
 
+LEADER_EPOCH: Final = 0
+"""Of every batch: partitions keep their leader."""
+
+_NONE: Final[frozenset[int]] = frozenset()
+
 HEADER_MEMORY: Final = 200
 """Memory of a header besides its bytes: a tuple, a str and a bytes object."""
+
+BLOCK_RECORDS: Final = 128
+"""Records that are encoded together for Kafka's consumers, and kept that way for the next."""
+
+BLOCK_BYTES: Final = 256 * 1024
+"""A block of more bytes is encoded piece by piece instead, each of at most so many."""
 
 
 class Segment:
@@ -37,6 +53,7 @@ class Segment:
         "_account",
         "_moved_memory",
         "_order",
+        "_serial",
         "base_bytes",
         "base_offset",
         "ends",
@@ -62,6 +79,7 @@ class Segment:
         self.headers_memory = 0
         self._moved_memory = 0
         self._order: tuple[int, int, bool] | None = None
+        self._serial = new_serial()
         self._account = memory
 
     def __del__(self) -> None:
@@ -91,6 +109,11 @@ class Segment:
         headers = sum(headers_memory(h) for row, h in self.headers.items() if row < rows)
         return self.bytes_before(offset) - self.base_bytes + rows * RECORD_MEMORY + headers
 
+    def wasted_before(self, offset: int) -> int:
+        """The same at once, and without headers."""
+        rows = offset - self.base_offset
+        return self.bytes_before(offset) - self.base_bytes + rows * RECORD_MEMORY
+
     def bytes_before(self, offset: int) -> int:
         """Bytes of everything ever appended to the partition before `offset`."""
         index = offset - self.base_offset
@@ -117,11 +140,7 @@ class Segment:
 
     def offset_for_timestamp(self, timestamp: int, offset: int) -> int | None:
         """The first offset from `offset` on whose record is at least as late as `timestamp`."""
-        rows = len(self.timestamps)
-        if self._order is None or self._order[0] != rows:
-            times = self.timestamps.tolist()
-            self._order = (rows, max(times), times == sorted(times))
-        _, latest, ascending = self._order
+        rows, latest, ascending = self._timing()
         if latest < timestamp:
             return None
         index = offset - self.base_offset
@@ -131,6 +150,84 @@ class Segment:
             while index < rows and self.timestamps[index] < timestamp:
                 index += 1
         return self.base_offset + index if index < rows else None
+
+    def _timing(self) -> tuple[int, int, bool]:
+        """The number of records, their latest timestamp, and whether timestamps ascend."""
+        if self._order is None or self._order[0] != len(self.timestamps):
+            times = self.timestamps.tolist()
+            self._order = (len(times), max(times), times == sorted(times))
+        return self._order
+
+    def latest_from(self, offset: int) -> int:
+        """The largest timestamp of the records from `offset` on."""
+        if offset == self.base_offset:
+            return self._timing()[1]
+        return max(self.timestamps[offset - self.base_offset :])
+
+    def rows(self, low: int, high: int) -> Rows:
+        """The records from offset `low` up to and without `high`."""
+        one, two = low - self.base_offset, high - self.base_offset
+        headers: dict[int, Headers] = {}
+        if self.headers:
+            headers = {i - one: self.headers[i] for i in _within(self.headers, one, two)}
+        unchecked: frozenset[int] = _NONE
+        if self.unchecked:
+            unchecked = frozenset(i - one for i in _within(self.unchecked, one, two))
+        return Rows(
+            self.values[one:two],
+            self.keys[one:two],
+            self.timestamps[one:two],
+            self.positions[one:two],
+            headers,
+            unchecked,
+        )
+
+    def sizes(self, low: int, high: int) -> list[int]:
+        """Bytes of key, value and headers of each record from offset `low` up to `high`."""
+        ends = self.ends[low - self.base_offset : high - self.base_offset]
+        return list(map(sub, ends, [self.bytes_before(low), *ends[:-1]]))
+
+    def raw_batches(self, offset: int, max_bytes: int) -> tuple[list[bytes], int, bool]:
+        """The records from `offset` on as Kafka batches: at least one, else within `max_bytes`.
+
+        Also the offset behind them, and whether `max_bytes` is what ended them. The first batch
+        may begin before `offset`.
+        """
+        batches: list[bytes] = []
+        taken = 0
+        while offset < self.end_offset:
+            batch, stop = self._encoded(offset, max_bytes - taken)
+            if batches and taken + len(batch) > max_bytes:
+                return batches, offset, True
+            batches.append(batch)
+            taken += len(batch)
+            offset = stop
+        return batches, offset, False
+
+    def _encoded(self, offset: int, max_bytes: int) -> tuple[bytes, int]:
+        """A batch with the record at `offset`, and the offset behind it."""
+        block = (offset - self.base_offset) // BLOCK_RECORDS
+        low = self.base_offset + block * BLOCK_RECORDS
+        high = low + BLOCK_RECORDS
+        if high <= self.end_offset:
+            size = self.bytes_before(high) - self.bytes_before(low)
+            if size <= min(BLOCK_BYTES, max_bytes):
+                cache = self._account.encoded
+                encode = partial(self._encode, low, high)
+                return cache.get((self._serial, block), encode, len), high
+        limit = self.bytes_before(offset) + min(BLOCK_BYTES, max_bytes)
+        high = min(max(self.offset_within_bytes(limit), offset + 1), high, self.end_offset)
+        return self._encode(offset, high), high
+
+    def _encode(self, low: int, high: int) -> bytes:
+        rows = self.rows(low, high)
+        return encode_batch(
+            low, LEADER_EPOCH, rows.timestamps, rows.keys, rows.values, rows.headers
+        )
+
+    def tail_offset(self, offset: int) -> int:
+        """Where the segment begins that `move_tail` gives."""
+        return offset
 
     def move_tail(self, offset: int) -> Segment:
         """A segment, open for appends, of the records from `offset` on.
@@ -151,6 +248,13 @@ class Segment:
         self._moved_memory = copy.memory
         copy.unchecked = {row - index for row in self.unchecked if row >= index}
         return copy
+
+
+def _within(indexes: dict[int, Headers] | set[int], low: int, high: int) -> Iterator[int]:
+    """The members of `indexes` from `low` up to and without `high`, by the shorter way."""
+    if len(indexes) < high - low:
+        return (index for index in indexes if low <= index < high)
+    return (index for index in range(low, high) if index in indexes)
 
 
 def headers_memory(headers: Headers) -> int:

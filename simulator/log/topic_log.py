@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 from weakref import WeakSet
 
+from simulator.log.batch_segment import BATCH_MEMORY
+from simulator.log.batches import NO_PRODUCER, Batch
 from simulator.log.columns import RecordColumns
 from simulator.log.cursor import Cursor
 from simulator.log.errors import (
@@ -40,6 +42,9 @@ DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
 DEFAULT_MAX_RECORD_BYTES: Final = 1024 * 1024 - 2048
 """What the platform's own publisher allows for key and value together."""
 
+DEFAULT_MAX_BATCH_BYTES: Final = 1_048_588
+"""Kafka's default of `message.max.bytes`, which is about whole batches."""
+
 _FOREVER: Final = Retention()
 
 _new_place: Callable[[tuple[str, int, int, int]], RecordPlace] = partial(tuple.__new__, RecordPlace)
@@ -49,18 +54,21 @@ class TopicLog:
     """Topics, their records, and the offsets of groups, within `max_bytes` of memory.
 
     `max_bytes` bounds what the log accounts for, snapshots included: the bytes of every key, value
-    and header plus 128 for each record and 200 for each header. When a record does not fit, append
-    raises LogFull and nothing has changed. `max_record_bytes` bounds key, value and headers of one
-    record. `end_position` is the position that the next append gets.
+    and header plus 128 for each record and 200 for each header, or the bytes of a Kafka batch plus
+    128. When a record does not fit, append raises LogFull and nothing has changed.
+    `max_record_bytes` bounds key, value and headers of one record, `max_batch_bytes` a Kafka batch.
+    `end_position` is the position that the next append gets.
     """
 
     def __init__(
         self,
         max_bytes: int = DEFAULT_MAX_BYTES,
         max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+        max_batch_bytes: int = DEFAULT_MAX_BATCH_BYTES,
     ) -> None:
         self.max_bytes = max_bytes
         self.max_record_bytes = max_record_bytes
+        self.max_batch_bytes = max_batch_bytes
         self.end_position = 0
         self._created = 0
         self._topics: dict[str, Topic] = {}
@@ -113,6 +121,10 @@ class TopicLog:
     def topic(self, name: str) -> TopicInfo:
         """Describe a topic; TopicNotFound if there is none of that name."""
         return self._topic(name).info()
+
+    def topic_name(self, topic_id: UUID) -> str | None:
+        """The name of the topic with that id, None if there is none."""
+        return next((n for n, topic in self._topics.items() if topic.topic_id == topic_id), None)
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics, by name."""
@@ -190,10 +202,48 @@ class TopicLog:
             self._waiters.wake(topic)
         return _new_place((topic, chosen.index, offset, timestamp))
 
-    def _make_room(self, topic: Topic, partition: Partition, size: int, cost: int) -> None:
+    def append_batch(
+        self, topic: str, partition: int, batch: Batch, *, unchecked: bool = False
+    ) -> int:
+        """Append a Kafka record batch as it is and return the offset of its first record.
+
+        Each record has an offset and a position, as if appended by itself, and all are `unchecked`
+        or none. One that an idempotent producer sent before is not appended again: the result is
+        where it lies. Raises TopicNotFound, PartitionNotFound, RecordTooLarge, LogFull,
+        OutOfOrderSequence or ProducerFenced, each with nothing changed.
+        """
+        target = self._topic(topic)
+        chosen = target.partition(partition)
+        size, bound, limit = len(batch.raw), "max_batch_bytes", self.max_batch_bytes
+        if target.retention.max_bytes is not None and target.retention.max_bytes < limit:
+            bound, limit = target.size_bound, target.retention.max_bytes
+        if size > limit:
+            raise RecordTooLarge(topic, size, bound, limit)
+        idempotent = batch.producer_id != NO_PRODUCER
+        if idempotent:
+            known = chosen.producers.check(batch)
+            if known is not None:
+                return known
+        cost = size + BATCH_MEMORY
+        if self._memory.taken + cost > self.max_bytes:
+            self._make_room(target, chosen, size, cost, batch.records)
+        offset = chosen.append_batch(batch, self.end_position, unchecked)
+        if idempotent:
+            chosen.producers.appended(batch, offset)
+        self._memory.taken += cost
+        self.end_position += batch.records
+        if target.limited:
+            chosen.cut(chosen.retained_from(target.retention))
+        if self._waiting:
+            self._waiters.wake(topic)
+        return offset
+
+    def _make_room(
+        self, topic: Topic, partition: Partition, size: int, cost: int, records: int = 1
+    ) -> None:
         target, topics = (topic, partition), self._topics.values()
         allowed, snapshots = self.max_bytes - cost, bool(self._snapshots)
-        if make_room(self._memory, allowed, topics, target, size, snapshots):
+        if make_room(self._memory, allowed, topics, target, (records, size), snapshots):
             return
         raise LogFull(
             topic.name,
@@ -243,12 +293,27 @@ class TopicLog:
             raise OffsetOutOfRange(topic, partition, offset, found.start, found.end)
         return found.columns(offset, found.stop(offset, max_records, max_bytes))
 
+    def read_batches(self, topic: str, partition: int, offset: int, max_bytes: int) -> list[bytes]:
+        """Kafka batches of the records from `offset` on: at least one, else within `max_bytes`.
+
+        Batches that came as such are the stored bytes themselves; other records are encoded. The
+        first may begin before `offset`, as in Kafka. Empty at the end; errors as those of `read`.
+        """
+        found = self._partition(topic, partition)
+        if not found.start <= offset <= found.end:
+            raise OffsetOutOfRange(topic, partition, offset, found.start, found.end)
+        return found.batches(offset, max_bytes)
+
     def offset_for_timestamp(self, topic: str, partition: int, timestamp: int) -> int | None:
         """The first record, in offset order, whose timestamp is `timestamp` (ms) or later.
 
         None if there is none. Exact to the record, also where timestamps are out of order.
         """
         return self._partition(topic, partition).offset_for_timestamp(timestamp)
+
+    def max_timestamp(self, topic: str, partition: int) -> int | None:
+        """The largest timestamp of the records kept, None if there are none."""
+        return self._partition(topic, partition).max_timestamp()
 
     def cursor(self, starts: Mapping[tuple[str, int], int]) -> Cursor:
         """A reader of all partitions in `starts` together, in append order, each from its offset.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from simulator.log import Headers, Record, Retention
 from simulator.log.partitioner import partition_for_key
@@ -11,15 +13,35 @@ RECORD_MEMORY = 128
 HEADER_MEMORY = 200
 
 
+class Share(NamedTuple):
+    """What a record counts that came in a Kafka batch, and what the batch takes as a whole."""
+
+    size: int
+    batch: int
+    memory: int
+
+
+SHARES: dict[bytes, Share] = {}
+"""By value, since no two records have the same."""
+
+
 def size(record: Record) -> int:
-    """Bytes of key, value and headers."""
+    """Bytes of key, value and headers, or the share of a batch."""
+    if record.value in SHARES:
+        return SHARES[record.value].size
     headers = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
-def memory(record: Record) -> int:
-    """What a record counts towards the bound."""
-    return size(record) + RECORD_MEMORY + HEADER_MEMORY * len(record.headers)
+def memory(records: Sequence[Record]) -> int:
+    """What records count towards the bound; a batch counts whole while one of it is left."""
+    shares = {SHARES[r.value] for r in records if r.value in SHARES}
+    batches = {share.batch: share.memory for share in shares}
+    return sum(batches.values()) + sum(
+        size(record) + RECORD_MEMORY + HEADER_MEMORY * len(record.headers)
+        for record in records
+        if record.value not in SHARES
+    )
 
 
 def limited(records: list[Record], max_records: int, max_bytes: int) -> list[Record]:
@@ -47,9 +69,9 @@ class ModelPartition:
     def kept(self) -> list[Record]:
         return self.history[self.start :]
 
-    def start_after(self, record: Record | None, retention: Retention) -> int:
-        """Where the kept ones begin once `record` is in and the limits are applied."""
-        history = [*self.history, record] if record else self.history
+    def start_after(self, records: Sequence[Record], retention: Retention) -> int:
+        """Where the kept ones begin once `records` are in and the limits are applied."""
+        history = [*self.history, *records]
         start = self.start
         while start < len(history) and (
             (retention.max_records is not None and len(history) - start > retention.max_records)
@@ -106,25 +128,25 @@ class Model:
             topic, index, offset, timestamp, key, value, headers, self.position, unchecked
         )
 
-    def append(self, record: Record, takes_turn: bool) -> None:
-        """Add a record and apply the limits of its topic."""
-        topic = self.topics[record.topic]
-        partition = topic.partitions[record.partition]
-        partition.start = partition.start_after(record, topic.retention)
-        partition.history.append(record)
-        self.position += 1
+    def append(self, records: Sequence[Record], takes_turn: bool = False) -> None:
+        """Add records of one partition and apply the limits of its topic."""
+        topic = self.topics[records[0].topic]
+        partition = topic.partitions[records[0].partition]
+        partition.start = partition.start_after(records, topic.retention)
+        partition.history += records
+        self.position += len(records)
         topic.turn += takes_turn
 
-    def memory_with(self, record: Record) -> int:
-        """Memory of what would be kept if `record` were appended."""
-        total = memory(record)
+    def memory_with(self, records: Sequence[Record]) -> int:
+        """Memory of what would be kept if `records` were appended to their partition."""
+        total = memory(records)
         for name, topic in self.topics.items():
             for index, partition in enumerate(topic.partitions):
-                if (name, index) == (record.topic, record.partition):
-                    start = partition.start_after(record, topic.retention)
-                    total += sum(map(memory, partition.history[start:]))
+                if (name, index) == (records[0].topic, records[0].partition):
+                    start = partition.start_after(records, topic.retention)
+                    total += memory(partition.history[start:])
                 else:
-                    total += sum(map(memory, partition.kept))
+                    total += memory(partition.kept)
         return total
 
     def reset(self) -> None:

@@ -22,7 +22,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from naive_log import Model, ModelPartition, ModelTopic, limited, size
+from kafka_batches import build_batch, records_of
+from naive_log import SHARES, Model, ModelPartition, ModelTopic, Share, limited, size
 
 from simulator.log import (
     Cursor,
@@ -30,14 +31,17 @@ from simulator.log import (
     LogFull,
     PartitionInfo,
     Record,
+    RecordTooLarge,
     Retention,
     Snapshot,
     TopicDeleted,
     TopicLog,
+    parse_batch,
 )
 
 NAMES = ["a", "b", "c"]
 MAX_BYTES = 20_000
+MAX_BATCH_BYTES = 2_000
 
 names = st.sampled_from(NAMES)
 retentions = st.sampled_from(
@@ -96,7 +100,10 @@ class LogMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log = TopicLog(max_bytes=MAX_BYTES, max_record_bytes=300)
+        SHARES.clear()
+        self.log = TopicLog(
+            max_bytes=MAX_BYTES, max_record_bytes=300, max_batch_bytes=MAX_BATCH_BYTES
+        )
         self.model = Model()
         self.serial = 0
         self.appended = 0
@@ -165,7 +172,7 @@ class LogMachine(RuleBasedStateMachine):
         )
         if size(record) > (topic.retention.max_bytes or 300):
             return
-        needed = self.model.memory_with(record)
+        needed = self.model.memory_with([record])
         try:
             place = self.log.append(
                 name,
@@ -181,7 +188,58 @@ class LogMachine(RuleBasedStateMachine):
             return
         assert needed <= MAX_BYTES
         assert place == (name, record.partition, record.offset, record.timestamp)
-        self.model.append(record, takes_turn=draft.key is None and partition is None)
+        self.model.append([record], takes_turn=draft.key is None and partition is None)
+
+    @precondition(lambda self: self.model.topics)
+    @rule(
+        drafts=st.lists(drafts, min_size=1, max_size=12),
+        codec=st.integers(0, 4),
+        times=st.integers(1, 3),
+    )
+    def append_batches(self, drafts: list[Draft], codec: int, times: int) -> None:
+        for _ in range(times):
+            self.append_batch(drafts, codec)
+
+    def append_batch(self, drafts: list[Draft], codec: int) -> None:
+        name = sorted(self.model.topics)[drafts[0].topic % len(self.model.topics)]
+        topic = self.model.topics[name]
+        index = (drafts[0].partition or 0) % len(topic.partitions)
+        unchecked = drafts[0].unchecked
+        records: list[Record] = []
+        offset = topic.partitions[index].end
+        for row, draft in enumerate(drafts):
+            self.appended += 1
+            records.append(
+                Record(
+                    name,
+                    index,
+                    offset + row,
+                    draft.timestamp,
+                    draft.key,
+                    b"%d %b" % (self.appended, draft.value),
+                    draft.headers,
+                    self.model.position + row,
+                    unchecked,
+                )
+            )
+        raw = build_batch([(r.timestamp, r.key, r.value, r.headers) for r in records], codec=codec)
+        if len(raw) > (topic.retention.max_bytes or MAX_BATCH_BYTES):
+            with pytest.raises(RecordTooLarge):
+                self.log.append_batch(name, index, parse_batch(raw))
+            return
+        count = len(records)
+        for row, record in enumerate(records):
+            share = len(raw) * (row + 1) // count - len(raw) * row // count
+            SHARES[record.value or b""] = Share(share, self.appended, len(raw) + 128)
+        needed = self.model.memory_with(records)
+        try:
+            placed = self.log.append_batch(name, index, parse_batch(raw), unchecked=unchecked)
+        except LogFull:
+            assert needed > MAX_BYTES or self.snapshots or self.forks
+            return
+        assert needed <= MAX_BYTES
+        assert placed == offset
+        self.model.append(records)
 
     @rule(name=names, fraction=st.floats(0, 1), partition=st.integers(0, 2))
     def delete_records(self, name: str, fraction: float, partition: int) -> None:
@@ -228,6 +286,29 @@ class LogMachine(RuleBasedStateMachine):
                 name, partition, offset, max_records=max_records, max_bytes=max_bytes
             )
             assert read == limited(found.history[offset:], max_records, max_bytes)
+
+    @rule(
+        name=names,
+        partition=st.integers(0, 2),
+        fraction=st.floats(0, 1),
+        max_bytes=st.sampled_from([0, 100, 1000, 100_000]),
+    )
+    def read_batches(self, name: str, partition: int, fraction: float, max_bytes: int) -> None:
+        if (found := self.partition(name, partition)) is not None:
+            offset = found.start + int(fraction * (found.end - found.start))
+            batches = self.log.read_batches(name, partition, offset, max_bytes)
+            assert len(batches) <= 1 or sum(map(len, batches)) <= max_bytes
+            read = records_of(b"".join(batches))
+            assert bool(read) == (offset < found.end)
+            if read:
+                first, last = read[0].offset, read[-1].offset
+                assert first <= offset <= last
+                assert [(r.timestamp, r.key, r.value, r.headers) for r in read] == [
+                    (r.timestamp, r.key, r.value, r.headers)
+                    for r in found.history[first : last + 1]
+                ]
+                if max_bytes == 100_000:
+                    assert last == found.end - 1
 
     @rule(name=names, partition=st.integers(0, 2), timestamp=st.integers(0, 210))
     def offset_for_timestamp(self, name: str, partition: int, timestamp: int) -> None:
@@ -394,6 +475,9 @@ class LogMachine(RuleBasedStateMachine):
 def test_any_history_agrees_with_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulator.log.partition.SEGMENT_RECORDS", 4)
     monkeypatch.setattr("simulator.log.partition.SEGMENT_BYTES", 400)
+    monkeypatch.setattr("simulator.log.partition.SEGMENT_BATCHES", 3)
+    monkeypatch.setattr("simulator.log.segment.BLOCK_RECORDS", 3)
+    monkeypatch.setattr("simulator.log.segment.BLOCK_BYTES", 250)
     monkeypatch.setattr("simulator.log.partition.TRIM_MEMORY", 200)
     run_state_machine_as_test(
         LogMachine,

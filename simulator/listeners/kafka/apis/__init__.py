@@ -1,0 +1,1 @@
+"""The APIs of the broker, one file for each API key."""

@@ -1,0 +1,42 @@
+"""DeleteGroups, key 42, versions 0 to 2.
+
+Behavior
+- Deletes groups without members, with their offsets. NON_EMPTY_GROUP while anybody reads in it,
+  through whatever door; GROUP_ID_NOT_FOUND; INVALID_GROUP_ID for an empty name.
+
+Version notes
+- 2 is flexible.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kio.schema.errors import ErrorCode
+
+from simulator.listeners.kafka.registry import Request, api
+
+
+@api(42, "delete_groups", (0, 2))
+def delete_groups(request: Request) -> Any:
+    """Delete groups."""
+    return request.schema.response(
+        results=tuple(
+            request.schema.make(
+                "DeletableGroupResult", group_id=name, error_code=_deleted(request, name)
+            )
+            for name in request.body.groups_names
+        )
+    )
+
+
+def _deleted(request: Request, name: str) -> ErrorCode:
+    coordinator = request.broker.coordinator
+    if not name:
+        return ErrorCode.invalid_group_id
+    if not coordinator.exists(name):
+        return ErrorCode.group_id_not_found
+    if coordinator.has_members(name):
+        return ErrorCode.non_empty_group
+    coordinator.forget(name)
+    return ErrorCode.none

@@ -1,0 +1,58 @@
+"""DeleteTopics, key 20, versions 1 to 6.
+
+Behavior
+- Each topic has its own result: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, and INVALID_REQUEST
+  where neither or both of name and id are given.
+- The offsets that groups committed on a deleted topic are forgotten with it.
+
+Version notes
+- 4 is flexible; 5 adds a message to the error (KIP-599); 6 takes ids as well (KIP-516).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from kio.schema.errors import ErrorCode
+
+from simulator.listeners.kafka.registry import Request, api
+
+
+@api(20, "delete_topics", (1, 6))
+def delete_topics(request: Request) -> Any:
+    """Delete topics."""
+    body = request.body
+    if request.version >= 6:
+        wanted = [(topic.name, topic.topic_id) for topic in body.topics]
+    else:
+        wanted = [(name, None) for name in body.topic_names]
+    return request.schema.response(
+        responses=tuple(_deleted(request, name, topic_id) for name, topic_id in wanted)
+    )
+
+
+def _deleted(request: Request, name: str | None, topic_id: UUID | None) -> Any:
+    code, text = ErrorCode.none, None
+    broker = request.broker
+    if name is None and topic_id is None:
+        code, text = ErrorCode.invalid_request, "Neither topic name nor id were specified."
+    elif name is not None and topic_id is not None:
+        code, text = ErrorCode.invalid_request, "You may not specify both topic name and topic id."
+    elif name is None:
+        name = broker.topic_name(topic_id)
+        if name is None:
+            code, text = ErrorCode.unknown_topic_id, "This server does not host this topic ID."
+    elif not broker.log.has_topic(name):
+        code = ErrorCode.unknown_topic_or_partition
+        text = "This server does not host this topic-partition."
+    if code is ErrorCode.none and name is not None:
+        topic_id = broker.log.topic(name).topic_id
+        broker.control.delete_topic(name)
+    return request.schema.make(
+        "DeletableTopicResult",
+        name=name,
+        topic_id=topic_id,
+        error_code=code,
+        error_message=text,
+    )

@@ -1,0 +1,90 @@
+"""ListOffsets, key 2, versions 1 to 10.
+
+Behavior
+- By timestamp: the first record, in offset order, that is at least as late, exact to the record
+  also inside a compressed batch, with its timestamp; offset and timestamp -1 where there is none.
+- -1 is the end, -2 the first offset kept, -3 the record with the largest timestamp (KIP-734), -4
+  the first offset kept locally (KIP-405), which is -2 here, and -5 what is in tiered storage
+  (KIP-1005), which is nothing.
+- UNKNOWN_TOPIC_OR_PARTITION; UNKNOWN_LEADER_EPOCH for an epoch that is still to come;
+  UNSUPPORTED_VERSION for a negative timestamp that the version does not have.
+
+Version notes
+- 2 adds the isolation level; 4 leader epochs (KIP-320); 6 is flexible; 7, 8 and 9 add -3, -4 and
+  -5; 10 a timeout for tiered storage.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kio.schema.errors import ErrorCode
+
+from simulator.listeners.kafka.registry import Request, api
+from simulator.log import PartitionNotFound, TopicLog, TopicNotFound
+
+LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
+_SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9}
+
+
+@api(2, "list_offsets", (1, 10))
+def list_offsets(request: Request) -> Any:
+    """Find offsets."""
+    make = request.schema.make
+    return request.schema.response(
+        topics=tuple(
+            make(
+                "ListOffsetsTopicResponse",
+                name=topic.name,
+                partitions=tuple(
+                    _partition(request, topic.name, wanted) for wanted in topic.partitions
+                ),
+            )
+            for topic in request.body.topics
+        )
+    )
+
+
+def _partition(request: Request, topic: str, wanted: Any) -> Any:
+    code, offset, timestamp = ErrorCode.none, -1, -1
+    try:
+        if request.version >= 4 and wanted.current_leader_epoch > 0:
+            request.broker.log.bounds(topic, wanted.partition_index)
+            code = ErrorCode.unknown_leader_epoch
+        elif wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 99):
+            code = ErrorCode.unsupported_version
+        else:
+            offset, timestamp = _find(
+                request.broker.log, topic, wanted.partition_index, wanted.timestamp
+            )
+    except (TopicNotFound, PartitionNotFound):
+        code = ErrorCode.unknown_topic_or_partition
+    return request.schema.make(
+        "ListOffsetsPartitionResponse",
+        partition_index=wanted.partition_index,
+        error_code=code,
+        timestamp=timestamp,
+        offset=offset,
+        leader_epoch=0 if offset >= 0 else -1,
+    )
+
+
+def _find(log: TopicLog, topic: str, partition: int, timestamp: int) -> tuple[int, int]:
+    """The offset and the timestamp to tell."""
+    start, end = log.bounds(topic, partition)
+    if timestamp == LATEST:
+        return end, -1
+    if timestamp in (EARLIEST, EARLIEST_LOCAL):
+        return start, -1
+    if timestamp == LATEST_TIERED:
+        return -1, -1
+    if timestamp == MAX_TIMESTAMP:
+        latest = log.max_timestamp(topic, partition)
+        if latest is None:
+            return -1, -1
+        timestamp = latest
+    offset = log.offset_for_timestamp(topic, partition, timestamp)
+    if offset is None:
+        return -1, -1
+    (record,) = log.read(topic, partition, offset, max_records=1)
+    return offset, record.timestamp

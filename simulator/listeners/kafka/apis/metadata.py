@@ -1,0 +1,128 @@
+"""Metadata, key 3, versions 0 to 13.
+
+Behavior
+- Tells the brokers, the controller, and topics: all where none are named (null; in version 0 an
+  empty list), else the named ones.
+- A named topic that does not exist is created if the client allows it, as
+  `auto.create.topics.enable` has it by default. Clients before version 4 cannot say, and allow it.
+- Otherwise UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION for an impossible name, and
+  UNKNOWN_TOPIC_ID for an id that no topic has. Nothing is created for an id.
+- The address of the broker is that at which the client has reached it.
+
+Version notes
+- 1 adds the controller, racks and internal topics; 2 the cluster id; 3 the throttle time; 4 the
+  permission to create; 5 offline replicas; 7 leader epochs (KIP-320); 8 to 10 authorized operations
+  (KIP-430; those of the cluster moved to DescribeCluster with 11, KIP-700); 9 is flexible; 10 tells
+  and 12 asks for topic ids (KIP-516); 13 adds an error for all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from kio.schema.errors import ErrorCode
+
+from simulator.listeners.kafka.broker import CLUSTER_ID
+from simulator.listeners.kafka.limits import NODE_ID, NUM_PARTITIONS
+from simulator.listeners.kafka.registry import Request, api
+from simulator.log import InvalidTopicName, TopicInfo
+
+NOT_ASKED = -(1 << 31)
+
+TOPIC_OPERATIONS = 0b1101_1111_1000
+"""Everything that may be done with a topic: read, write, create, delete, alter, describe, and
+describe and alter its settings, as bits of `AclOperation`."""
+
+CLUSTER_OPERATIONS = 0b1_1111_1010_0000
+"""The same of the cluster: create, alter, describe, cluster action, describe and alter settings,
+idempotent write."""
+
+
+@api(3, "metadata", (0, 13))
+def metadata(request: Request) -> Any:
+    """Describe the cluster."""
+    body, version, make = request.body, request.version, request.schema.make
+    wanted = body.topics
+    if wanted is None or (version == 0 and not wanted):
+        topics = [_described(request, info) for info in request.broker.log.topics()]
+    else:
+        topics = [
+            _by_id(request, topic.topic_id)
+            if version >= 10 and topic.name is None
+            else _by_name(request, topic.name)
+            for topic in wanted
+        ]
+    host, port = request.local
+    cluster_operations = NOT_ASKED
+    if 8 <= version <= 10 and body.include_cluster_authorized_operations:
+        cluster_operations = CLUSTER_OPERATIONS
+    return request.schema.response(
+        brokers=(make("MetadataResponseBroker", node_id=NODE_ID, host=host, port=port, rack=None),),
+        cluster_id=CLUSTER_ID,
+        controller_id=NODE_ID,
+        topics=tuple(topics),
+        cluster_authorized_operations=cluster_operations,
+        error_code=ErrorCode.none,
+    )
+
+
+def _by_name(request: Request, name: str) -> Any:
+    log, body = request.broker.log, request.body
+    if not log.has_topic(name):
+        if request.version >= 4 and not body.allow_auto_topic_creation:
+            return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
+        try:
+            request.broker.control.create_topic(name, partitions=NUM_PARTITIONS)
+        except InvalidTopicName:
+            return _failed(request, ErrorCode.invalid_topic_exception, name, None)
+    return _described(request, log.topic(name))
+
+
+def _by_id(request: Request, topic_id: UUID | None) -> Any:
+    name = request.broker.topic_name(topic_id)
+    if name is None:
+        return _failed(request, ErrorCode.unknown_topic_id, None, topic_id)
+    return _described(request, request.broker.log.topic(name))
+
+
+def _failed(request: Request, error: ErrorCode, name: str | None, topic_id: UUID | None) -> Any:
+    if name is None and request.version < 12:
+        name = ""
+    return request.schema.make(
+        "MetadataResponseTopic",
+        error_code=error,
+        name=name,
+        topic_id=topic_id,
+        is_internal=False,
+        partitions=(),
+        topic_authorized_operations=NOT_ASKED,
+    )
+
+
+def _described(request: Request, info: TopicInfo) -> Any:
+    make = request.schema.make
+    operations = NOT_ASKED
+    if request.version >= 8 and request.body.include_topic_authorized_operations:
+        operations = TOPIC_OPERATIONS
+    return make(
+        "MetadataResponseTopic",
+        error_code=ErrorCode.none,
+        name=info.name,
+        topic_id=info.topic_id,
+        is_internal=False,
+        partitions=tuple(
+            make(
+                "MetadataResponsePartition",
+                error_code=ErrorCode.none,
+                partition_index=index,
+                leader_id=NODE_ID,
+                leader_epoch=0,
+                replica_nodes=(NODE_ID,),
+                isr_nodes=(NODE_ID,),
+                offline_replicas=(),
+            )
+            for index in range(len(info.partitions))
+        ),
+        topic_authorized_operations=operations,
+    )

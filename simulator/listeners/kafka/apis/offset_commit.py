@@ -1,0 +1,77 @@
+"""OffsetCommit, key 8, versions 2 to 10.
+
+Behavior
+- Members commit in their generation; whoever is no member may commit to a group without members.
+  UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS.
+- Any offset is taken. OFFSET_METADATA_TOO_LARGE beyond 4096 bytes; UNKNOWN_TOPIC_OR_PARTITION.
+- The offsets are those that the gRPC door shows for the group, and snapshots hold them.
+
+Version notes
+- 5 drops the retention time (KIP-211); 6 adds leader epochs (KIP-320); 7 static members (KIP-345);
+  8 is flexible; 9 is of KIP-848; 10 names topics by id.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kio.schema.errors import ErrorCode
+
+from simulator.listeners.kafka.coordinator import MAX_METADATA
+from simulator.listeners.kafka.registry import Request, api
+from simulator.log import InvalidGroup, PartitionNotFound, TopicNotFound
+from simulator.log.groups import NO_EPOCH, Commit
+
+
+@api(8, "offset_commit", (2, 10))
+def offset_commit(request: Request) -> Any:
+    """Commit offsets."""
+    body, make, version = request.body, request.schema.make, request.version
+    refused = ErrorCode(
+        request.broker.coordinator.may_commit(
+            body.group_id,
+            body.member_id,
+            body.group_instance_id if version >= 7 else None,
+            body.generation_id_or_member_epoch,
+        ).value
+    )
+    topics = []
+    for topic in body.topics:
+        by_id = version >= 10
+        name = request.broker.topic_name(topic.topic_id) if by_id else topic.name
+        topics.append(
+            make(
+                "OffsetCommitResponseTopic",
+                partitions=tuple(
+                    make(
+                        "OffsetCommitResponsePartition",
+                        partition_index=partition.partition_index,
+                        error_code=_store(request, name, partition)
+                        if refused is ErrorCode.none
+                        else refused,
+                    )
+                    for partition in topic.partitions
+                ),
+                **({"topic_id": topic.topic_id} if by_id else {"name": name}),
+            )
+        )
+    return request.schema.response(topics=tuple(topics))
+
+
+def _store(request: Request, topic: str | None, partition: Any) -> ErrorCode:
+    if topic is None:
+        return ErrorCode.unknown_topic_id
+    metadata = partition.committed_metadata or ""
+    if len(metadata.encode()) > MAX_METADATA:
+        return ErrorCode.offset_metadata_too_large
+    epoch = partition.committed_leader_epoch if request.version >= 6 else NO_EPOCH
+    commit = Commit(partition.committed_offset, epoch, metadata)
+    try:
+        request.broker.log.groups.store(
+            request.body.group_id, topic, partition.partition_index, commit
+        )
+    except InvalidGroup:
+        return ErrorCode.invalid_group_id
+    except (TopicNotFound, PartitionNotFound):
+        return ErrorCode.unknown_topic_or_partition
+    return ErrorCode.none

@@ -1,0 +1,87 @@
+"""OffsetFetch, key 9, versions 1 to 10.
+
+Behavior
+- Where nothing is committed, also in a group or of a topic that does not exist, the offset is -1
+  and there is no error. Topics null means everything committed.
+- UNKNOWN_TOPIC_ID from version 10 on.
+
+Version notes
+- 2 allows null topics; 5 adds leader epochs (KIP-320); 6 is flexible; 7 asks for stable offsets,
+  which they all are without transactions (KIP-447); 8 takes several groups (KIP-709); 9 adds the
+  member (KIP-848), which is not looked at: there are no such groups; 10 names topics by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kio.schema.errors import ErrorCode
+
+from simulator.listeners.kafka.registry import Request, api
+from simulator.log.groups import Commit
+
+_NOTHING = Commit(-1)
+
+Place = tuple[str, int]
+
+
+@api(9, "offset_fetch", (1, 10))
+def offset_fetch(request: Request) -> Any:
+    """Tell committed offsets."""
+    body = request.body
+    if request.version < 8:
+        return request.schema.response(
+            error_code=ErrorCode.none, topics=_topics(request, body.group_id, body.topics, "")
+        )
+    return request.schema.response(
+        groups=tuple(
+            request.schema.make(
+                "OffsetFetchResponseGroup",
+                group_id=group.group_id,
+                topics=_topics(request, group.group_id, group.topics, "s"),
+                error_code=ErrorCode.none,
+            )
+            for group in body.groups
+        )
+    )
+
+
+def _topics(request: Request, group: str, wanted: Any, plural: str) -> tuple[Any, ...]:
+    """The topics of one group; the codec's names are in the plural from version 8 on."""
+    commits = request.broker.log.groups.commits(group)
+    by_id = request.version >= 10
+    asked: list[tuple[Any, str | None, list[int]]] = []
+    if wanted is None:
+        for found in sorted({topic for topic, _ in commits}):
+            key: Any = request.broker.log.topic(found).topic_id if by_id else found
+            asked.append((key, found, sorted(p for topic, p in commits if topic == found)))
+    else:
+        for topic in wanted:
+            key = topic.topic_id if by_id else topic.name
+            name = request.broker.topic_name(key) if by_id else key
+            asked.append((key, name, list(topic.partition_indexes)))
+    return tuple(
+        request.schema.make(
+            f"OffsetFetchResponseTopic{plural}",
+            partitions=tuple(
+                _partition(request, commits, name, index, plural) for index in indexes
+            ),
+            **({"topic_id": key} if by_id else {"name": key}),
+        )
+        for key, name, indexes in asked
+    )
+
+
+def _partition(
+    request: Request, commits: Mapping[Place, Commit], topic: str | None, index: int, plural: str
+) -> Any:
+    commit = _NOTHING if topic is None else commits.get((topic, index), _NOTHING)
+    return request.schema.make(
+        f"OffsetFetchResponsePartition{plural}",
+        partition_index=index,
+        committed_offset=commit.offset,
+        committed_leader_epoch=commit.leader_epoch,
+        metadata=commit.metadata,
+        error_code=ErrorCode.unknown_topic_id if topic is None else ErrorCode.none,
+    )

@@ -1,0 +1,178 @@
+"""Produce, key 0, versions 3 to 13.
+
+Behavior
+- Each partition has its own result, and takes one record batch of magic 2, which is stored as it
+  is. CORRUPT_MESSAGE for a wrong length or CRC; INVALID_RECORD for a batch that clients may not
+  send; MESSAGE_TOO_LARGE; UNKNOWN_TOPIC_OR_PARTITION, and UNKNOWN_TOPIC_ID from version 13 on.
+- `acks` other than 0, 1 and -1 is INVALID_REQUIRED_ACKS. With 0 there is no response; an error then
+  closes the connection, since there is no other way to tell.
+- A batch that an idempotent producer sent before gets the offset it has already (KIP-98);
+  OUT_OF_ORDER_SEQUENCE_NUMBER for a gap, INVALID_PRODUCER_EPOCH for an older epoch.
+- Events of the catalogue's topics are validated. One that breaks its schema fails its batch with
+  INVALID_RECORD, and the result names each bad record and why (KIP-467).
+- A batch of a transaction is INVALID_TXN_STATE: transactions are not served.
+- When the log is full, POLICY_VIOLATION says so: producers give up on it instead of retrying.
+
+Version notes
+- Versions 0 to 2 are told by ApiVersions and not served, as in Kafka 4: librdkafka looks for them
+  before it compresses (KAFKA-18659). 5 adds the start offset; 7 allows Zstandard (KIP-110); 8 adds
+  errors of records (KIP-467); 9 is flexible; 10 tells a new leader (KIP-951);
+  13 names topics by id.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from kio.schema.errors import ErrorCode
+
+from simulator.catalog import InvalidEvent, Violation
+from simulator.errors import SimulatorError
+from simulator.listeners.kafka.errors import ProtocolViolation
+from simulator.listeners.kafka.registry import NO_RESPONSE, Request, api
+from simulator.log import (
+    Batch,
+    CorruptBatch,
+    InvalidBatch,
+    LogFull,
+    OutOfOrderSequence,
+    PartitionNotFound,
+    ProducerFenced,
+    RecordTooLarge,
+    TopicNotFound,
+    parse_batch,
+)
+from simulator.log.batches import ZSTD, decode_values
+
+_CODES: dict[type[SimulatorError], ErrorCode] = {
+    CorruptBatch: ErrorCode.corrupt_message,
+    LogFull: ErrorCode.policy_violation,
+    OutOfOrderSequence: ErrorCode.out_of_order_sequence_number,
+    PartitionNotFound: ErrorCode.unknown_topic_or_partition,
+    ProducerFenced: ErrorCode.invalid_producer_epoch,
+    RecordTooLarge: ErrorCode.message_too_large,
+    TopicNotFound: ErrorCode.unknown_topic_or_partition,
+}
+
+
+class _Refused(SimulatorError):
+    """A batch that is not stored; `records` are the bad ones of it, with the reason for each."""
+
+    def __init__(self, code: ErrorCode, text: str, records: dict[int, str] | None = None) -> None:
+        self.code = code
+        self.records = records or {}
+        super().__init__(text)
+
+
+@api(0, "produce", (3, 13), advertised_min=0)
+def produce(request: Request) -> Any:
+    """Append the batches of a producer."""
+    body, make = request.body, request.schema.make
+    by_id = request.version >= 13
+    failed = False
+    topics = []
+    for topic in body.topic_data:
+        name = request.broker.topic_name(topic.topic_id) if by_id else topic.name
+        results = []
+        for partition in topic.partition_data:
+            result, stored = _partition(request, name, partition)
+            results.append(result)
+            failed = failed or not stored
+        topics.append(
+            make(
+                "TopicProduceResponse",
+                partition_responses=tuple(results),
+                **({"topic_id": topic.topic_id} if by_id else {"name": topic.name}),
+            )
+        )
+    if body.acks == 0:
+        if failed:
+            raise ProtocolViolation("a batch sent with acks=0 was refused")
+        return NO_RESPONSE
+    return request.schema.response(responses=tuple(topics))
+
+
+def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any, bool]:
+    """The result of one partition, and whether its batch was stored."""
+    make = request.schema.make
+    offset = start = -1
+    code, text, records = ErrorCode.none, None, {}
+    try:
+        offset, start = _append(request, topic, partition.index, partition.records or b"")
+    except _Refused as refused:
+        code, text, records = refused.code, str(refused), refused.records
+    except InvalidBatch as error:
+        code, text = _CODES.get(type(error), ErrorCode.invalid_record), str(error)
+    except SimulatorError as error:
+        code, text = _CODES.get(type(error), ErrorCode.unknown_server_error), str(error)
+    result = make(
+        "PartitionProduceResponse",
+        index=partition.index,
+        error_code=code,
+        base_offset=offset,
+        log_append_time=None,
+        log_start_offset=start,
+        record_errors=tuple(
+            make(
+                "BatchIndexAndErrorMessage",
+                batch_index=index,
+                batch_index_error_message=reason,
+            )
+            for index, reason in records.items()
+        )
+        if request.version >= 8
+        else (),
+        error_message=text,
+    )
+    return result, code is ErrorCode.none
+
+
+def _append(request: Request, topic: str | None, partition: int, data: bytes) -> tuple[int, int]:
+    """Store a batch; return its offset, and the first one of the partition."""
+    if request.body.acks not in (-1, 0, 1):
+        raise _Refused(
+            ErrorCode.invalid_required_acks, f"acks={request.body.acks} is none of 0, 1 and -1"
+        )
+    if topic is None:
+        raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
+    log, publisher = request.broker.log, request.broker.publisher
+    log.bounds(topic, partition)
+    if not data:
+        raise InvalidBatch("the request has no record batch for the partition")
+    batch = parse_batch(data)
+    if batch.compression == ZSTD and request.version < 7:
+        raise _Refused(
+            ErrorCode.unsupported_compression_type,
+            "Produce requests before version 7 may not use zstd",
+        )
+    if batch.transactional:
+        raise _Refused(ErrorCode.invalid_txn_state, "this broker does not serve transactions")
+    typed = topic in publisher.catalog.channels
+    if typed and publisher.validate:
+        _validate(request, topic, batch)
+    offset = log.append_batch(topic, partition, batch, unchecked=typed and not publisher.validate)
+    return offset, log.bounds(topic, partition)[0]
+
+
+def _validate(request: Request, topic: str, batch: Batch) -> None:
+    """Refuse a batch that has records which are no events of the topic."""
+    catalog = request.broker.publisher.catalog
+    bad: dict[int, str] = {}
+    for index, value in enumerate(decode_values(batch)):
+        if value is None:
+            continue
+        try:
+            catalog.check(topic, orjson.loads(value))
+        except orjson.JSONDecodeError as error:
+            violation = Violation("$", value, "json", f"not a JSON event: {error}")
+            bad[index] = str(InvalidEvent(topic, [violation]))
+        except InvalidEvent as error:
+            bad[index] = str(error)
+    if bad:
+        first, reason = next(iter(bad.items()))
+        raise _Refused(
+            ErrorCode.invalid_record,
+            f"{len(bad)} of {batch.records} records are refused; record {first}: {reason}",
+            bad,
+        )

@@ -1,0 +1,57 @@
+"""What the APIs share: the log behind them, and how the broker presents itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol
+from uuid import UUID
+
+from simulator.listeners.kafka.coordinator import Coordinator
+from simulator.log import Retention, TopicInfo, TopicLog
+from simulator.publishing import Publisher
+
+CLUSTER_ID = "Y2hhdC1ldmVudHMtc2ltdQ"
+"""Like Kafka's: 22 characters of URL-safe base64, the same in every run."""
+
+
+class TopicControl(Protocol):
+    """Creates and deletes topics so that the whole simulator knows."""
+
+    def create_topic(
+        self, topic: str, *, partitions: int = 1, retention: Retention = Retention()
+    ) -> TopicInfo:
+        """Create a topic."""
+        ...
+
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic."""
+        ...
+
+
+class Broker:
+    """One broker, which is the whole cluster."""
+
+    def __init__(
+        self,
+        log: TopicLog,
+        publisher: Publisher,
+        control: TopicControl,
+        coordinator: Coordinator,
+        seconds: Callable[[], float],
+    ) -> None:
+        """`seconds` is the clock of waiting clients, which is the real one."""
+        self.log = log
+        self.publisher = publisher
+        self.control = control
+        self.coordinator = coordinator
+        self.seconds = seconds
+        self._producer_ids = count()
+
+    def new_producer_id(self) -> int:
+        """An id that no producer had before."""
+        return next(self._producer_ids)
+
+    def topic_name(self, topic_id: UUID | None) -> str | None:
+        """The name of the topic with that id."""
+        return None if topic_id is None else self.log.topic_name(topic_id)

@@ -1,0 +1,26 @@
+"""What one client may ask for. Kafka's own settings and defaults, where it has some."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_REQUEST_BYTES: Final = 104_857_600
+"""`socket.request.max.bytes`."""
+
+MAX_FETCH_BYTES: Final = 57_671_680
+"""`fetch.max.bytes` of a broker."""
+
+MAX_CONNECTIONS: Final = 1000
+"""Connections at once. Kafka sets no limit (`max.connections`); file descriptors do."""
+
+IDLE_SECONDS: Final = 600.0
+"""`connections.max.idle.ms`, in seconds."""
+
+READ_AHEAD_BYTES: Final = 65_536
+"""Bytes of further requests that are read while one is being answered."""
+
+NODE_ID: Final = 1
+"""The only broker, which leads every partition and coordinates every group."""
+
+NUM_PARTITIONS: Final = 1
+"""`num.partitions`: of topics whose creator names no number."""

@@ -1,0 +1,93 @@
+"""Requests and responses of one API in one version, as the codec knows them.
+
+The modules of a version are imported when it is first used: importing all of them would take half
+a second, and a client uses one version of each API.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import timedelta
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+NO_TIME = timedelta(0)
+
+
+class Version:
+    """The schema of one version of an API."""
+
+    def __init__(self, module: str, version: int) -> None:
+        """Import what the version needs; `module` is the codec's name of the API."""
+        from kio.serial import entity_reader, entity_writer
+        from kio.static.constants import EntityType
+
+        path = f"kio.schema.{module}.v{version}"
+        self.version = version
+        self._responses = import_module(f"{path}.response")
+        request = _payload(import_module(f"{path}.request"), EntityType.request)
+        response = _payload(self._responses, EntityType.response)
+        self._makers: dict[str, Callable[[dict[str, Any]], Any]] = {}
+        self._response = response.__name__
+        self._header = response.__header_schema__
+        self._read_header = entity_reader(request.__header_schema__)
+        self._read_body = entity_reader(request)
+        self._write_header = entity_writer(self._header)
+        self._write_body = entity_writer(response)
+
+    def read(self, frame: bytes) -> tuple[Any, Any]:
+        """The header and the body of a request; raises what the codec raises."""
+        header, size = self._read_header(frame, 0)
+        body, _ = self._read_body(frame, size)
+        return header, body
+
+    def make(self, name: str, /, **values: Any) -> Any:
+        """One structure of the response, from those of `values` that it has in this version."""
+        maker = self._makers.get(name)
+        if maker is None:
+            maker = self._makers[name] = _maker(getattr(self._responses, name))
+        return maker(values)
+
+    def response(self, **values: Any) -> Any:
+        """The response itself; see `make`."""
+        return self.make(self._response, throttle_time=NO_TIME, **values)
+
+    def write(self, correlation_id: int, response: Any) -> bytes:
+        """The response as a frame, its size in front."""
+        buffer = io.BytesIO(b"\0\0\0\0")
+        buffer.seek(4)
+        self._write_header(buffer, self._header(correlation_id=correlation_id))
+        self._write_body(buffer, response)
+        frame = buffer.getbuffer()
+        frame[:4] = (len(frame) - 4).to_bytes(4, "big")
+        del frame
+        return buffer.getvalue()
+
+
+@cache
+def version_of(module: str, version: int) -> Version:
+    """The schema of one version of the API that the codec calls `module`."""
+    return Version(module, version)
+
+
+def _payload(module: Any, kind: object) -> Any:
+    """The class of a module that is the request or response itself, not a part of it."""
+    (found,) = (
+        value for value in vars(module).values() if getattr(value, "__type__", None) is kind
+    )
+    return found
+
+
+def _maker(cls: Any) -> Callable[[dict[str, Any]], Any]:
+    """What builds a `cls` of the values that it knows."""
+    known = frozenset(field.name for field in fields(cls))
+
+    def make(values: dict[str, Any]) -> Any:
+        if values.keys() <= known:
+            return cls(**values)
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+    return make

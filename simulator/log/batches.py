@@ -1,0 +1,317 @@
+"""Kafka's record batches of magic 2 (KIP-98): headers, checks, and records in and out of bytes.
+
+Layout and meaning follow "Record Batch" and "Record" in Kafka's documentation of its message
+format. A batch is stored and handed back as it came; its records are decoded only for readers
+that ask for records.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from simulator.log.errors import CorruptBatch, InvalidBatch, UnsupportedBatch
+from simulator.log.record import Headers
+
+# base offset, length, leader epoch, magic, CRC, attributes, last offset delta, base timestamp,
+# max timestamp, producer id, producer epoch, base sequence, number of records
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+HEADER_BYTES: Final = _HEADER.size
+_PREFIX_BYTES: Final = 12  # base offset and length, which the length does not count
+_MAGIC_AT: Final = 16
+_CRC_END: Final = 21  # the CRC covers everything behind itself
+
+_COMPRESSION: Final = 0x07
+_LOG_APPEND_TIME: Final = 0x08
+_TRANSACTIONAL: Final = 0x10
+_CONTROL: Final = 0x20
+
+GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
+
+NO_PRODUCER: Final = -1
+
+MAX_DECODED_BYTES: Final = 256 * 1024 * 1024
+"""What a compressed batch may unpack to; one that says more cannot be decoded."""
+
+_XERIAL: Final = b"\x82SNAPPY\x00"
+"""Begins the framing that Java clients put around Snappy blocks."""
+
+
+class Batch(NamedTuple):
+    """A batch that has passed every check of its header; `raw` is all of it."""
+
+    raw: bytes
+    records: int
+    attributes: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+
+    @property
+    def compression(self) -> int:
+        """0 for none, else GZIP, SNAPPY, LZ4 or ZSTD."""
+        return self.attributes & _COMPRESSION
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the batch belongs to a transaction."""
+        return bool(self.attributes & _TRANSACTIONAL)
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence number of the last record; numbers begin at 0 again after 2^31 - 1."""
+        return (self.base_sequence + self.records - 1) & 0x7FFFFFFF
+
+
+class Rows(NamedTuple):
+    """Records as parallel columns; `headers` and `unchecked` name the rows that have some."""
+
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    timestamps: Sequence[int]
+    positions: Sequence[int]
+    headers: Mapping[int, Headers]
+    unchecked: frozenset[int]
+
+
+def magic_of(data: bytes) -> int | None:
+    """The magic byte of the batch at the front of `data`; None where that is too short."""
+    return data[_MAGIC_AT] if len(data) > _MAGIC_AT else None
+
+
+def parse_batch(data: bytes) -> Batch:
+    """Check the one batch that `data` is, as a broker checks what a client produces.
+
+    Raises CorruptBatch where length or CRC are wrong, UnsupportedBatch for an older magic, and
+    InvalidBatch for a batch that a client may not send. (Kafka: `LogValidator.validateBatch` and
+    `DefaultRecordBatch.ensureValid`.)
+    """
+    if len(data) < _CRC_END:
+        raise CorruptBatch(f"{len(data)} bytes are too few for a record batch")
+    if data[_MAGIC_AT] != 2:
+        raise UnsupportedBatch(
+            f"record batches of magic {data[_MAGIC_AT]} are not accepted; use magic 2"
+        )
+    if len(data) < HEADER_BYTES:
+        raise CorruptBatch(f"{len(data)} bytes are too few for a record batch of magic 2")
+    (
+        *(_, length, _, _, crc, attributes, last_delta, _, max_timestamp),
+        producer_id,
+        producer_epoch,
+        base_sequence,
+        count,
+    ) = _HEADER.unpack_from(data)
+    if length < HEADER_BYTES - _PREFIX_BYTES or length > len(data) - _PREFIX_BYTES:
+        raise CorruptBatch(f"the batch says it has {length} bytes; {len(data) - 12} are there")
+    if length < len(data) - _PREFIX_BYTES:
+        raise InvalidBatch("one record batch for each partition is allowed, and here are more")
+    if crc != checksum(memoryview(data)[_CRC_END:]):
+        raise CorruptBatch("the CRC-32C of the batch is wrong")
+    if count < 1 or count != last_delta + 1:
+        raise InvalidBatch(
+            f"the batch counts {count} records, but its last offset delta is {last_delta}"
+        )
+    if attributes & _CONTROL:
+        raise InvalidBatch("clients may not write control records")
+    if attributes & _COMPRESSION > ZSTD:
+        raise InvalidBatch(f"there is no compression {attributes & _COMPRESSION}")
+    if producer_id > NO_PRODUCER and base_sequence < 0:
+        raise InvalidBatch(f"sequence {base_sequence} of producer {producer_id} is negative")
+    return Batch(data, count, attributes, max_timestamp, producer_id, producer_epoch, base_sequence)
+
+
+def placed(raw: bytes, base_offset: int, leader_epoch: int) -> bytes:
+    """The batch with its base offset and leader epoch set; the CRC covers neither."""
+    head = struct.pack(">q4si", base_offset, raw[8:12], leader_epoch)
+    return b"".join((head, memoryview(raw)[_MAGIC_AT:]))
+
+
+def checksum(data: bytes | memoryview) -> int:
+    """The CRC-32C of `data`."""
+    from crc32c import crc32c  # its import takes longer than that of this room
+
+    return crc32c(data)
+
+
+def decode_rows(raw: bytes, first_position: int, unchecked: bool) -> Rows:
+    """The records of a batch.
+
+    Where they cannot be decoded, since a broker stores what clients send without reading it, as
+    many records as the header counts, with null keys and values.
+    """
+    header = _HEADER.unpack_from(raw)
+    attributes, base_timestamp, max_timestamp, count = header[5], header[7], header[8], header[12]
+    headers: dict[int, Headers] = {}
+    try:
+        payload = _decompressed(attributes & _COMPRESSION, raw)
+        values, keys, timestamps = _decode(payload, count, base_timestamp, headers)
+    except Exception:  # whatever a codec raises: the bytes are not what they say they are
+        values, keys, timestamps = [None] * count, [None] * count, [max_timestamp] * count
+        headers, unchecked = {}, True
+    if attributes & _LOG_APPEND_TIME:
+        timestamps = [max_timestamp] * count
+    return Rows(
+        values,
+        keys,
+        timestamps,
+        range(first_position, first_position + count),
+        headers,
+        frozenset(range(count) if unchecked else ()),
+    )
+
+
+def decode_values(batch: Batch) -> list[bytes | None]:
+    """The values of a batch, to be checked one by one; CorruptBatch if they cannot be decoded."""
+    try:
+        payload = _decompressed(batch.compression, batch.raw)
+        return _decode(payload, batch.records, 0, {})[0]
+    except Exception as error:
+        raise CorruptBatch(f"the records of the batch cannot be decoded: {error}") from None
+
+
+def _decompressed(compression: int, raw: bytes) -> bytes:
+    body = raw[HEADER_BYTES:]
+    if compression == 0:
+        return body
+    if compression == GZIP:
+        inflater = zlib.decompressobj(wbits=31)
+        return inflater.decompress(body, MAX_DECODED_BYTES)
+    import cramjam
+
+    if compression == SNAPPY:
+        return _unsnappy(cramjam.snappy, body)
+    codec = cramjam.lz4 if compression == LZ4 else cramjam.zstd
+    return bytes(codec.decompress(body))
+
+
+def _unsnappy(snappy: Any, body: bytes) -> bytes:
+    if not body.startswith(_XERIAL):
+        return bytes(snappy.decompress_raw(body))
+    parts, at = [], 16
+    while at < len(body):
+        size = int.from_bytes(body[at : at + 4], "big")
+        parts.append(bytes(snappy.decompress_raw(body[at + 4 : at + 4 + size])))
+        at += 4 + size
+    return b"".join(parts)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A zigzag varint at `at`, and where it ends."""
+    byte = data[at]
+    at += 1
+    if byte < 0x80:
+        return (byte >> 1) ^ -(byte & 1), at
+    value, shift = byte & 0x7F, 7
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), at
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number of more than 64 bits")
+
+
+def _field(data: bytes, at: int) -> tuple[bytes | None, int]:
+    """A length as varint and so many bytes; a negative length means null."""
+    size, at = _varint(data, at)
+    if size < 0:
+        return None, at
+    end = at + size
+    if end > len(data):
+        raise ValueError("a record ends behind its batch")
+    return data[at:end], end
+
+
+def _decode(
+    data: bytes, count: int, base_timestamp: int, headers: dict[int, Headers]
+) -> tuple[list[bytes | None], list[bytes | None], list[int]]:
+    values: list[bytes | None] = []
+    keys: list[bytes | None] = []
+    timestamps: list[int] = []
+    at = 0
+    for row in range(count):
+        size, at = _varint(data, at)
+        end = at + size
+        delta, at = _varint(data, at + 1)  # one byte of attributes, which mean nothing
+        timestamps.append(base_timestamp + delta)
+        offset_delta, at = _varint(data, at)
+        if offset_delta != row:
+            raise ValueError(f"record {row} has the offset delta {offset_delta}")
+        key, at = _field(data, at)
+        value, at = _field(data, at)
+        keys.append(key)
+        values.append(value)
+        number, at = _varint(data, at)
+        if number:
+            pairs = []
+            for _ in range(number):
+                name, at = _field(data, at)
+                content, at = _field(data, at)
+                pairs.append(((name or b"").decode(errors="replace"), content))
+            headers[row] = tuple(pairs)
+        if at != end:
+            raise ValueError(f"record {row} is longer or shorter than it says")
+    if at != len(data):
+        raise ValueError("bytes are left behind the last record")
+    return values, keys, timestamps
+
+
+def _zigzag(number: int) -> bytes:
+    number = (number << 1) ^ (number >> 63)
+    if number < 0x80:
+        return _SMALL[number]
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_SMALL: Final = [bytes((number,)) for number in range(0x80)]
+_NULL: Final = b"\x01"
+
+
+def _sized(data: bytes | None) -> tuple[bytes, bytes]:
+    return (_NULL, b"") if data is None else (_zigzag(len(data)), data)
+
+
+def encode_batch(
+    base_offset: int,
+    leader_epoch: int,
+    timestamps: Sequence[int],
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    headers: Mapping[int, Headers],
+) -> bytes:
+    """An uncompressed batch of plain records, from no producer; `headers` by row."""
+    base_timestamp = timestamps[0]
+    parts: list[bytes] = []
+    for row, (timestamp, key, value) in enumerate(zip(timestamps, keys, values, strict=True)):
+        record = [
+            b"\0",
+            _zigzag(timestamp - base_timestamp),
+            _zigzag(row),
+            *_sized(key),
+            *_sized(value),
+        ]
+        pairs = headers.get(row, ())
+        record.append(_zigzag(len(pairs)))
+        for name, content in pairs:
+            record += (*_sized(name.encode()), *_sized(content))
+        body = b"".join(record)
+        parts += (_zigzag(len(body)), body)
+    payload = b"".join(parts)
+    count = len(values)
+    # The first 21 bytes are written again below, once the CRC of what follows them is known.
+    covered = _HEADER.pack(
+        *(0, 0, 0, 0, 0, 0, count - 1, base_timestamp, max(timestamps), -1, -1, -1, count)
+    )[_CRC_END:]
+    length = HEADER_BYTES - _PREFIX_BYTES + len(payload)
+    covered += payload
+    return struct.pack(">qiibI", base_offset, length, leader_epoch, 2, checksum(covered)) + covered

@@ -1,0 +1,201 @@
+"""A Kafka client of a few lines, for tests that must see every byte of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, Self
+
+from kio.serial import entity_reader, entity_writer
+from kio.static.constants import EntityType
+
+PRODUCE, FETCH, LIST_OFFSETS, METADATA = 0, 1, 2, 3
+OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 8, 9, 10
+JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 11, 12, 13, 14
+DESCRIBE_GROUPS, LIST_GROUPS, API_VERSIONS = 15, 16, 18
+CREATE_TOPICS, DELETE_TOPICS, INIT_PRODUCER_ID, DELETE_GROUPS = 19, 20, 22, 42
+
+NAMES = {
+    PRODUCE: "produce",
+    FETCH: "fetch",
+    LIST_OFFSETS: "list_offsets",
+    METADATA: "metadata",
+    OFFSET_COMMIT: "offset_commit",
+    OFFSET_FETCH: "offset_fetch",
+    FIND_COORDINATOR: "find_coordinator",
+    JOIN_GROUP: "join_group",
+    HEARTBEAT: "heartbeat",
+    LEAVE_GROUP: "leave_group",
+    SYNC_GROUP: "sync_group",
+    DESCRIBE_GROUPS: "describe_groups",
+    LIST_GROUPS: "list_groups",
+    API_VERSIONS: "api_versions",
+    CREATE_TOPICS: "create_topics",
+    DELETE_TOPICS: "delete_topics",
+    INIT_PRODUCER_ID: "init_producer_id",
+    DELETE_GROUPS: "delete_groups",
+}
+
+Make = Callable[..., Any]
+"""Builds a structure of the request by name, from those values that the version has."""
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def payload_of(module: Any, kind: EntityType) -> Any:
+    return next(v for v in vars(module).values() if getattr(v, "__type__", None) is kind)
+
+
+class Wire:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.sent = 0
+
+    @classmethod
+    async def connect(cls, address: str) -> Self:
+        host, _, port = address.rpartition(":")
+        return cls(*await asyncio.open_connection(host, int(port)))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def frame(self, key: int, version: int, /, **values: Any) -> bytes:
+        """A request; callables among the values get `make` and give a value."""
+        module = import_module(f"kio.schema.{NAMES[key]}.v{version}.request")
+
+        def make(name: str, /, **values: Any) -> Any:
+            return made(getattr(module, name), values)
+
+        request = payload_of(module, EntityType.request)
+        known = {field.name for field in fields(request)}
+        body = request(
+            **{n: v(make) if callable(v) else v for n, v in values.items() if n in known}
+        )
+        self.sent += 1
+        header_type: Any = request.__header_schema__
+        buffer = io.BytesIO()
+        entity_writer(header_type)(
+            buffer,
+            header_type(
+                request_api_key=key,
+                request_api_version=version,
+                correlation_id=self.sent,
+                client_id="test",
+            ),
+        )
+        entity_writer(request)(buffer, body)
+        return struct.pack(">i", buffer.tell()) + buffer.getvalue()
+
+    def send(self, key: int, version: int, /, **values: Any) -> None:
+        self.writer.write(self.frame(key, version, **values))
+
+    async def receive(self, key: int, version: int) -> Any:
+        """The next response, which must be complete and have nothing behind it."""
+        size = struct.unpack(">i", await self.reader.readexactly(4))[0]
+        data = await self.reader.readexactly(size)
+        module = import_module(f"kio.schema.{NAMES[key]}.v{version}.response")
+        response = payload_of(module, EntityType.response)
+        _, used = entity_reader(response.__header_schema__)(data, 0)
+        body, rest = entity_reader(response)(data, used)
+        assert used + rest == size
+        return body
+
+    async def ask(self, key: int, version: int, /, **values: Any) -> Any:
+        self.send(key, version, **values)
+        return await asyncio.wait_for(self.receive(key, version), 20)
+
+    async def closed(self) -> bool:
+        """Whether the broker closes the connection, after whatever it still says."""
+        with suppress(ConnectionError):
+            await asyncio.wait_for(self.reader.read(), 20)
+        return self.reader.at_eof() or self.reader.exception() is not None
+
+
+def made(cls: Any, values: dict[str, Any]) -> Any:
+    known = {field.name for field in fields(cls)}
+    return cls(**{name: value for name, value in values.items() if name in known})
+
+
+# --- requests that many tests make ---------------------------------------------------------
+
+
+def produce(
+    topic: str, data: bytes | None, *, partition: int = 0, acks: int = -1, topic_id: Any = None
+) -> dict[str, Any]:
+    def topics(make: Make) -> tuple[Any, ...]:
+        records = make("PartitionProduceData", index=partition, records=data)
+        return (make("TopicProduceData", name=topic, topic_id=topic_id, partition_data=(records,)),)
+
+    return {"transactional_id": None, "acks": acks, "timeout": seconds(1), "topic_data": topics}
+
+
+def fetch(
+    *places: tuple[str, int, int],
+    max_wait: float = 0,
+    min_bytes: int = 1,
+    max_bytes: int = 1 << 30,
+    partition_max_bytes: int = 1 << 20,
+    isolation_level: int = 0,
+    session: tuple[int, int] = (0, -1),
+    topic_ids: dict[str, Any] | None = None,
+    epoch: int = -1,
+) -> dict[str, Any]:
+    """`places` are topics, partitions and offsets."""
+
+    def topics(make: Make) -> tuple[Any, ...]:
+        return tuple(
+            make(
+                "FetchTopic",
+                topic=topic,
+                topic_id=(topic_ids or {}).get(topic),
+                partitions=(
+                    make(
+                        "FetchPartition",
+                        partition=partition,
+                        current_leader_epoch=epoch,
+                        fetch_offset=offset,
+                        partition_max_bytes=partition_max_bytes,
+                    ),
+                ),
+            )
+            for topic, partition, offset in places
+        )
+
+    return {
+        "replica_id": -1,
+        "max_wait": seconds(max_wait),
+        "min_bytes": min_bytes,
+        "max_bytes": max_bytes,
+        "isolation_level": isolation_level,
+        "session_id": session[0],
+        "session_epoch": session[1],
+        "topics": topics,
+        "forgotten_topics_data": (),
+    }
+
+
+def list_offsets(topic: str, timestamp: int, *, partition: int = 0) -> dict[str, Any]:
+    def topics(make: Make) -> tuple[Any, ...]:
+        wanted = make("ListOffsetsPartition", partition_index=partition, timestamp=timestamp)
+        return (make("ListOffsetsTopic", name=topic, partitions=(wanted,)),)
+
+    return {
+        "replica_id": -1,
+        "isolation_level": 0,
+        "topics": topics,
+        "timeout": seconds(1),
+    }

@@ -1,0 +1,156 @@
+"""Every version of every API that is told is answered in its own form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kafka_batches import build_batch
+from kafka_wire import (
+    API_VERSIONS,
+    CREATE_TOPICS,
+    DELETE_GROUPS,
+    DELETE_TOPICS,
+    DESCRIBE_GROUPS,
+    FETCH,
+    FIND_COORDINATOR,
+    HEARTBEAT,
+    INIT_PRODUCER_ID,
+    JOIN_GROUP,
+    LEAVE_GROUP,
+    LIST_GROUPS,
+    LIST_OFFSETS,
+    METADATA,
+    NAMES,
+    OFFSET_COMMIT,
+    OFFSET_FETCH,
+    PRODUCE,
+    SYNC_GROUP,
+    Make,
+    Wire,
+    fetch,
+    list_offsets,
+    produce,
+    seconds,
+)
+
+from simulator import AsyncSimulator
+from simulator.listeners.kafka.registry import registered
+
+BATCH = build_batch([(5, b"k", b"v", ())])
+
+
+def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
+    """A request that can be served, if no more is known than that topic `t` exists."""
+    topic_id = sim.log.topic("t").topic_id
+    group = {"group_id": "g", "member_id": "", "generation_id": -1, "session_timeout": seconds(10)}
+
+    def committed(make: Make) -> Any:
+        part = make(
+            "OffsetCommitRequestPartition",
+            partition_index=0,
+            committed_offset=3,
+            committed_metadata="m",
+        )
+        return (make("OffsetCommitRequestTopic", name="t", topic_id=topic_id, partitions=(part,)),)
+
+    def asked(make: Make) -> Any:
+        if version < 8:
+            return (make("OffsetFetchRequestTopic", name="t", partition_indexes=(0,)),)
+        topic = make(
+            "OffsetFetchRequestTopics", name="t", topic_id=topic_id, partition_indexes=(0,)
+        )
+        return (make("OffsetFetchRequestGroup", group_id="g", topics=(topic,)),)
+
+    return {
+        PRODUCE: produce("t", BATCH, topic_id=topic_id),
+        FETCH: fetch(("t", 0, 0), topic_ids={"t": topic_id}),
+        LIST_OFFSETS: list_offsets("t", -1),
+        METADATA: {
+            "topics": (lambda make: (make("MetadataRequestTopic", name="t", topic_id=None),)),
+            "allow_auto_topic_creation": True,
+            "include_cluster_authorized_operations": False,
+            "include_topic_authorized_operations": False,
+        },
+        OFFSET_COMMIT: {"group_id": "g", "member_id": "", "topics": committed},
+        OFFSET_FETCH: {"group_id": "g", "topics": asked, "groups": asked},
+        FIND_COORDINATOR: {"key": "g", "key_type": 0, "coordinator_keys": ("g",)},
+        JOIN_GROUP: {
+            **group,
+            "rebalance_timeout": seconds(10),
+            "protocol_type": "consumer",
+            "protocols": lambda make: (
+                make("JoinGroupRequestProtocol", name="range", metadata=b""),
+            ),
+        },
+        HEARTBEAT: group,
+        LEAVE_GROUP: {**group, "members": lambda make: (make("MemberIdentity", member_id=""),)},
+        SYNC_GROUP: {**group, "assignments": ()},
+        DESCRIBE_GROUPS: {"groups": ("g",), "include_authorized_operations": True},
+        LIST_GROUPS: {},
+        API_VERSIONS: {"client_software_name": "test", "client_software_version": "1"},
+        CREATE_TOPICS: {
+            "topics": lambda make: (
+                make(
+                    "CreatableTopic",
+                    name="new",
+                    num_partitions=2,
+                    replication_factor=1,
+                    assignments=(),
+                    configs=(),
+                ),
+            ),
+            "validate_only": False,
+        },
+        DELETE_TOPICS: {
+            "topics": lambda make: (make("DeleteTopicState", name="t", topic_id=None),),
+            "topic_names": ("t",),
+            "timeout": seconds(1),
+        },
+        INIT_PRODUCER_ID: {"transactional_id": None, "transaction_timeout": seconds(1)},
+        DELETE_GROUPS: {"groups_names": ("g",)},
+    }[key]
+
+
+def errors_in(answer: Any) -> set[str]:
+    """The names of all errors in a response."""
+    found = set()
+    if isinstance(answer, tuple):
+        for part in answer:
+            found |= errors_in(part)
+    elif hasattr(answer, "__dataclass_fields__"):
+        for name in answer.__dataclass_fields__:
+            value = getattr(answer, name)
+            if name == "error_code":
+                found.add(value.name)
+            else:
+                found |= errors_in(value)
+    return found - {"none"}
+
+
+EXPECTED = {
+    HEARTBEAT: {"unknown_member_id"},
+    LEAVE_GROUP: {"unknown_member_id"},
+    SYNC_GROUP: {"unknown_member_id"},
+    DELETE_GROUPS: {"group_id_not_found"},
+}
+
+
+@pytest.mark.parametrize("key", NAMES, ids=NAMES.values())
+async def test_is_answered(sim: AsyncSimulator, wire: Wire, key: int) -> None:
+    served = registered()[key]
+    for version in range(served.min_version, served.max_version + 1):
+        sim.log.reset()
+        sim.create_topic("t")
+        answer = await wire.ask(key, version, **requests(sim, key, version))
+        expected = EXPECTED.get(key, set())
+        if key == JOIN_GROUP and version >= 4:
+            expected = {"member_id_required"}
+        if key == DESCRIBE_GROUPS and version >= 6:
+            expected = {"group_id_not_found"}
+        assert errors_in(answer) == expected, version
+
+
+def test_no_api_is_untested() -> None:
+    assert set(registered()) == set(NAMES)
+    assert {key: api.module for key, api in registered().items()} == NAMES

@@ -1,0 +1,218 @@
+"""Groups on the wire: their offsets are those of every door, and they can be looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from kafka_wire import (
+    DELETE_GROUPS,
+    DESCRIBE_GROUPS,
+    FIND_COORDINATOR,
+    JOIN_GROUP,
+    LIST_GROUPS,
+    OFFSET_COMMIT,
+    OFFSET_FETCH,
+    SYNC_GROUP,
+    Make,
+    Wire,
+    seconds,
+)
+
+from simulator import AsyncSimulator
+
+
+@pytest.fixture(autouse=True)
+def topic(sim: AsyncSimulator) -> None:
+    sim.create_topic("t")
+
+
+async def commit(
+    wire: Wire,
+    offset: int,
+    *,
+    topic: str = "t",
+    member: str = "",
+    generation: int = -1,
+    metadata: str = "",
+) -> str:
+    def topics(make: Make) -> Any:
+        part = make(
+            "OffsetCommitRequestPartition",
+            partition_index=0,
+            committed_offset=offset,
+            committed_leader_epoch=0,
+            committed_metadata=metadata,
+        )
+        return (make("OffsetCommitRequestTopic", name=topic, partitions=(part,)),)
+
+    answer = await wire.ask(
+        OFFSET_COMMIT,
+        8,
+        group_id="g",
+        member_id=member,
+        generation_id_or_member_epoch=generation,
+        topics=topics,
+    )
+    return str(answer.topics[0].partitions[0].error_code.name)
+
+
+async def committed(wire: Wire, group: str, topics: Any = None) -> dict[tuple[str, int], Any]:
+    answer = await wire.ask(OFFSET_FETCH, 7, group_id=group, topics=topics)
+    assert answer.error_code.name == "none"
+    return {(t.name, p.partition_index): p for t in answer.topics for p in t.partitions}
+
+
+async def join(wire: Wire, session: float = 10, group: str = "g") -> Any:
+    return await wire.ask(
+        JOIN_GROUP,
+        3,
+        group_id=group,
+        session_timeout=seconds(session),
+        rebalance_timeout=seconds(60),
+        member_id="",
+        protocol_type="consumer",
+        protocols=lambda make: (make("JoinGroupRequestProtocol", name="range", metadata=b"m"),),
+    )
+
+
+async def test_the_broker_is_the_coordinator(sim: AsyncSimulator, wire: Wire) -> None:
+    answer = await wire.ask(FIND_COORDINATOR, 4, key_type=0, coordinator_keys=("a", "b"))
+    found = {c.key: (c.error_code.name, f"{c.host}:{c.port}") for c in answer.coordinators}
+    assert found == dict.fromkeys(("a", "b"), ("none", sim.bootstrap_servers))
+    for kind, error in ((1, "transactional_id_authorization_failed"), (2, "invalid_request")):
+        answer = await wire.ask(FIND_COORDINATOR, 3, key="x", key_type=kind)
+        assert answer.error_code.name == error
+
+
+async def test_offsets_are_shared_and_follow_snapshots(sim: AsyncSimulator, wire: Wire) -> None:
+    sim.publish("t", b"v")
+    sim.log.groups.commit("g", "t", 0, 1)
+    found = await committed(wire, "g")
+    assert {place: p.committed_offset for place, p in found.items()} == {("t", 0): 1}
+    snapshot = sim.snapshot()
+    assert await commit(wire, 7, metadata="where") == "none"
+    assert sim.log.groups.committed("g", "t", 0) == 7
+    (part,) = (await committed(wire, "g")).values()
+    assert (part.committed_offset, part.committed_leader_epoch, part.metadata) == (7, 0, "where")
+    sim.restore(snapshot)
+    (part,) = (await committed(wire, "g")).values()
+    assert (part.committed_offset, part.committed_leader_epoch, part.metadata) == (1, -1, "")
+
+
+async def test_what_is_not_committed_is_minus_1_without_an_error(wire: Wire) -> None:
+    def asked(make: Make) -> Any:
+        return tuple(
+            make("OffsetFetchRequestTopic", name=name, partition_indexes=(0, 5))
+            for name in ("t", "nope")
+        )
+
+    found = await committed(wire, "no group", asked)
+    assert len(found) == 4
+    assert {(p.committed_offset, p.error_code.name) for p in found.values()} == {(-1, "none")}
+    assert await committed(wire, "no group") == {}
+
+
+async def test_refusals_of_commits(wire: Wire) -> None:
+    assert await commit(wire, 1, topic="nope") == "unknown_topic_or_partition"
+    assert await commit(wire, 1, metadata="x" * 4097) == "offset_metadata_too_large"
+    assert await commit(wire, 1, generation=3) == "illegal_generation"
+    member = (await join(wire)).member_id
+    assert await commit(wire, 1) == "unknown_member_id"
+    assert await commit(wire, 1, member="x", generation=1) == "unknown_member_id"
+    assert await commit(wire, 1, member=member, generation=2) == "illegal_generation"
+    assert await commit(wire, 1, member=member, generation=1) == "rebalance_in_progress"
+    await sync(wire, member)
+    assert await commit(wire, 1, member=member, generation=1) == "none"
+
+
+async def sync(wire: Wire, member: str, group: str = "g") -> Any:
+    return await wire.ask(
+        SYNC_GROUP,
+        1,
+        group_id=group,
+        generation_id=1,
+        member_id=member,
+        assignments=lambda make: (
+            make("SyncGroupRequestAssignment", member_id=member, assignment=b"all"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("session", [5.999, 1800.001])
+async def test_sessions_are_neither_short_nor_long(wire: Wire, session: float) -> None:
+    assert (await join(wire, session)).error_code.name == "invalid_session_timeout"
+    assert (await join(wire, group="")).error_code.name == "invalid_group_id"
+
+
+async def test_groups_are_listed_described_and_deleted(sim: AsyncSimulator, wire: Wire) -> None:
+    sim.log.groups.commit("offsets only", "t", 0, 0)
+    member = (await join(wire)).member_id
+    assert (await sync(wire, member)).assignment == b"all"
+
+    async def listed(*states: str) -> dict[str, str]:
+        answer = await wire.ask(LIST_GROUPS, 5, states_filter=states, types_filter=())
+        return {g.group_id: g.group_state for g in answer.groups}
+
+    assert await listed() == {"g": "Stable", "offsets only": "Empty"}
+    assert await listed("stable") == {"g": "Stable"}
+    answer = await wire.ask(
+        DESCRIBE_GROUPS,
+        4,
+        groups=("g", "offsets only", "nope"),
+        include_authorized_operations=False,
+    )
+    stable, empty, dead = answer.groups
+    assert (stable.group_state, stable.protocol_type, stable.protocol_data) == (
+        "Stable",
+        "consumer",
+        "range",
+    )
+    (described,) = stable.members
+    assert (described.member_id, described.client_id) == (member, "test")
+    assert (described.member_metadata, described.member_assignment) == (b"m", b"all")
+    assert [g.group_state for g in (empty, dead)] == ["Empty", "Dead"]
+
+    answer = await wire.ask(DELETE_GROUPS, 1, groups_names=("g", "offsets only", "nope", ""))
+    assert [r.error_code.name for r in answer.results] == [
+        "non_empty_group",
+        "none",
+        "group_id_not_found",
+        "invalid_group_id",
+    ]
+    assert await listed() == {"g": "Stable"}
+
+
+async def test_topic_ids_in_the_newest_versions(sim: AsyncSimulator, wire: Wire) -> None:
+    known, unknown = sim.log.topic("t").topic_id, uuid4()
+
+    def topics(make: Make) -> Any:
+        part = make(
+            "OffsetCommitRequestPartition",
+            partition_index=0,
+            committed_offset=4,
+            committed_metadata=None,
+        )
+        return tuple(
+            make("OffsetCommitRequestTopic", topic_id=topic_id, partitions=(part,))
+            for topic_id in (known, unknown)
+        )
+
+    answer = await wire.ask(OFFSET_COMMIT, 10, group_id="g", member_id="", topics=topics)
+    errors = [t.partitions[0].error_code.name for t in answer.topics]
+    assert errors == ["none", "unknown_topic_id"]
+
+    def groups(make: Make) -> Any:
+        asked = tuple(
+            make("OffsetFetchRequestTopics", topic_id=topic_id, partition_indexes=(0,))
+            for topic_id in (known, unknown)
+        )
+        return (make("OffsetFetchRequestGroup", group_id="g", topics=asked),)
+
+    answer = await wire.ask(OFFSET_FETCH, 10, groups=groups)
+    (group,) = answer.groups
+    assert [
+        (t.topic_id, t.partitions[0].committed_offset, t.partitions[0].error_code.name)
+        for t in group.topics
+    ] == [(known, 4, "none"), (unknown, -1, "unknown_topic_id")]
