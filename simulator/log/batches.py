@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from simulator.log.errors import CorruptBatch, InvalidBatch, UnsupportedBatch
 from simulator.log.record import Headers
+
+Unpack = Callable[[bytes, bytearray], int]
+"""Decompresses into a buffer and says how many bytes it wrote; raises where it does not fit."""
 
 # base offset, length, leader epoch, magic, CRC, attributes, last offset delta, base timestamp,
 # max timestamp, producer id, producer epoch, base sequence, number of records
@@ -32,8 +35,10 @@ GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 
 NO_PRODUCER: Final = -1
 
-MAX_DECODED_BYTES: Final = 256 * 1024 * 1024
+MAX_DECODED_BYTES: Final = 64 * 1024 * 1024
 """What a compressed batch may unpack to; one that says more cannot be decoded."""
+
+_LEAST_RECORD_BYTES: Final = 7  # a varint each for size, time, offset, key, value, headers; a byte
 
 _XERIAL: Final = b"\x82SNAPPY\x00"
 """Begins the framing that Java clients put around Snappy blocks."""
@@ -114,6 +119,9 @@ def parse_batch(data: bytes) -> Batch:
         raise InvalidBatch(
             f"the batch counts {count} records, but its last offset delta is {last_delta}"
         )
+    room = MAX_DECODED_BYTES if attributes & _COMPRESSION else len(data) - HEADER_BYTES
+    if count * _LEAST_RECORD_BYTES > room:
+        raise InvalidBatch(f"the batch counts {count} records, more than {room} bytes can hold")
     if attributes & _CONTROL:
         raise InvalidBatch("clients may not write control records")
     if attributes & _COMPRESSION > ZSTD:
@@ -182,20 +190,37 @@ def _decompressed(compression: int, raw: bytes) -> bytes:
     import cramjam
 
     if compression == SNAPPY:
-        return _unsnappy(cramjam.snappy, body)
+        return _unsnappy(cramjam.snappy.decompress_raw_into, body)
     codec = cramjam.lz4 if compression == LZ4 else cramjam.zstd
-    return bytes(codec.decompress(body))
+    return _unpacked(codec.decompress_into, body, MAX_DECODED_BYTES)
 
 
-def _unsnappy(snappy: Any, body: bytes) -> bytes:
+def _unsnappy(unpack: Unpack, body: bytes) -> bytes:
     if not body.startswith(_XERIAL):
-        return bytes(snappy.decompress_raw(body))
-    parts, at = [], 16
+        return _unpacked(unpack, body, MAX_DECODED_BYTES)
+    parts, at, room = [], 16, MAX_DECODED_BYTES
     while at < len(body):
         size = int.from_bytes(body[at : at + 4], "big")
-        parts.append(bytes(snappy.decompress_raw(body[at + 4 : at + 4 + size])))
+        part = _unpacked(unpack, body[at + 4 : at + 4 + size], room)
+        parts.append(part)
+        room -= len(part)
         at += 4 + size
     return b"".join(parts)
+
+
+def _unpacked(unpack: Unpack, body: bytes, room: int) -> bytes:
+    """Unpack into at most `room` bytes; raises whatever the codec does where they are too few."""
+    size = min(max(8 * len(body), 1 << 16), room)
+    while True:
+        buffer = bytearray(size)
+        try:
+            written = unpack(body, buffer)
+        except Exception:
+            if size == room:
+                raise
+            size = min(8 * size, room)
+        else:
+            return bytes(memoryview(buffer)[:written])
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from simulator.log import (
     ProducerFenced,
     RecordTooLarge,
     TopicLog,
+    batches,
     parse_batch,
 )
 
@@ -152,6 +153,27 @@ def test_records_that_cannot_be_decoded_do_not_stop_readers(log: TopicLog) -> No
     log.append("t", b"after", timestamp=1)
     records = log.read("t", 0, 0, max_records=9)
     assert [(r.value, r.unchecked) for r in records] == [(None, True)] * 3 + [(b"after", False)]
+
+
+def test_refuses_a_batch_that_counts_more_records_than_its_bytes_can_hold() -> None:
+    """One that claimed 2^31 - 1 records once made a reader reserve that many rows."""
+    for codec in range(5):
+        raw = with_header(build_batch(DRAFTS, codec=codec), 57, ">i", 2**31 - 1)
+        with pytest.raises(InvalidBatch, match=r"counts 2147483647 records, more than"):
+            parse_batch(with_header(raw, 23, ">i", 2**31 - 2))
+
+
+@pytest.mark.parametrize("codec", range(1, 5), ids=CODECS[1:])
+def test_a_bomb_is_not_unpacked_beyond_the_bound(
+    log: TopicLog, codec: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_DECODED_BYTES", 100_000)
+    fits = build_batch([(1, None, b"\0" * 90_000, ())], codec=codec)
+    bomb = build_batch([(1, None, b"\0" * 110_000, ())], codec=codec)
+    log.append_batch("t", 0, parse_batch(fits))
+    log.append_batch("t", 0, parse_batch(bomb))
+    first, second = log.read("t", 0, 0, max_records=9)
+    assert (first.value, second.value) == (b"\0" * 90_000, None)
 
 
 def test_is_too_large() -> None:
