@@ -28,8 +28,8 @@ def test_plays_without_asking_for_the_fixture():
 @pytest.mark.scenario("two_friends_chat")
 def test_several_markers_play_from_top_to_bottom(simulator):
     names = [event.name for event in simulator.events()]
-    alone = names.index("personalChatSent")
-    assert names[0] == "userConnected" and 0 < alone < len(names)
+    assert names[:2] == ["userConnected", "userDisconnected"]
+    assert "personalChatSent" in names
 
 class TestSettings:
     @pytest.fixture
@@ -68,14 +68,40 @@ def test_a_failure_shows_the_last_events(pytester: pytest.Pytester) -> None:
 
         def test_fails_without_simulator():
             assert False
+
+        @pytest.fixture
+        def prepared(simulator):
+            simulator.play("first_connect")
+            assert False
+
+        def test_whose_fixture_fails(prepared):
+            pass
         """
     )
     result = pytester.runpytest_subprocess(*OPTIONS)
-    result.assert_outcomes(failed=3)
+    result.assert_outcomes(failed=3, errors=1)
     result.stdout.fnmatch_lines(
         ["*- simulator -*", "*alice <userChatRateLimited chat*", "*- simulator -*", "no events"]
     )
-    assert result.stdout.str().count("- simulator -") == 2
+    assert result.stdout.str().count("- simulator -") == 3
+
+
+def test_of_many_events_a_failure_shows_the_last(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        EVENT = {"name": "userConnected", "payload": {"userConnected": {}}}
+
+        def test_fails(simulator):
+            for _ in range(25):
+                simulator.publish("chat", EVENT)
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess(*OPTIONS)
+    result.stdout.fnmatch_lines(
+        ["the last 20 of 25 events:", "*chat[[]0]@5 *", "*chat[[]0]@24 *"], consecutive=False
+    )
+    result.stdout.no_fnmatch_line("*chat[[]0]@4 *")
 
 
 def test_a_wait_that_times_out_shows_the_test_not_the_simulators_inside(
