@@ -197,6 +197,10 @@ class Simulator:
         """Return the user ids that names stand for."""
         return self._running.call(self._sim.people)
 
+    def names(self) -> dict[str, str]:
+        """Return what users are called, by id."""
+        return self._running.call(self._sim.names)
+
     @property
     def clock(self) -> ClockControl:
         """The simulator's clock: `sim.clock.advance("31s")`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
@@ -21,6 +22,7 @@ class LoopThread:
         """Start the thread; returns once the loop runs."""
         self._loop = asyncio.new_event_loop()
         self._submitting = threading.Lock()
+        self._process = os.getpid()
         self._closed = False
         self._running = threading.Event()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -90,6 +92,10 @@ class LoopThread:
     @contextmanager
     def _submission(self) -> Iterator[None]:
         """Work that is submitted under the lock is still run: the loop stops behind it."""
+        if os.getpid() != self._process:  # a fork has the object, but not its thread
+            raise SimulatorError(
+                "this simulator runs in the process that started it: reach it over gRPC from here"
+            )
         if threading.current_thread() is self._thread:
             raise SimulatorError("this call would wait for its own thread: use AsyncSimulator here")
         with self._submitting:

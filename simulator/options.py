@@ -6,8 +6,22 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict
 
+from simulator.catalog.suggestions import closest
 from simulator.log import Headers
 from simulator.testing.events import Event
+
+
+def check_words(given: Mapping[str, object], known: type) -> None:
+    """Refuse keywords that `known`, one of the classes below, does not have.
+
+    At run time a misspelt condition would otherwise be ignored, and hold for every event.
+    """
+    words = known.__annotations__
+    for word in given:
+        if word not in words:
+            meant = closest(word, words)
+            hint = f"did you mean {meant!r}?" if meant else f"there is {', '.join(words)}"
+            raise TypeError(f"unknown keyword {word!r} ({hint})")
 
 
 class EventConditions(TypedDict, total=False):

@@ -14,7 +14,7 @@ from simulator.errors import SimulatorError
 from simulator.instants import instant_ns
 from simulator.listeners.grpc import GrpcListener
 from simulator.log import Headers, InvalidRecord, Retention, TopicInfo, TopicLog
-from simulator.options import EventConditions, PlayOptions, PublishOptions
+from simulator.options import EventConditions, PlayOptions, PublishOptions, check_words
 from simulator.publishing import EventValue, Published, Publisher
 from simulator.retention_timer import RetentionTimer
 from simulator.scenario import load_script
@@ -185,6 +185,7 @@ class AsyncSimulator:
         self, story: str | PathLike[str] | Script, **options: Unpack[PlayOptions]
     ) -> Play:
         """Begin a story and return at once; see `play`."""
+        check_words(options, PlayOptions)
         script = story if isinstance(story, Script) else load_script(story, catalog=self.catalog)
         start = options.get("start")
         speed = options.get("speed")
@@ -205,6 +206,7 @@ class AsyncSimulator:
 
         Raises `InvalidEvent` or an error of the log; then nothing was appended.
         """
+        check_words(options, PublishOptions)
         return self.publisher.publish(
             topic,
             event,
@@ -249,8 +251,7 @@ class AsyncSimulator:
     ) -> list[Event]:
         """Return the first `count` events that meet the conditions; see `wait_for`."""
         criteria = self._criteria(topic, conditions)
-        names = {user_id: name for name, user_id in self.people().items()}
-        return await wait_for_events(self.log, criteria, count, timeout, names)
+        return await wait_for_events(self.log, criteria, count, timeout, self.names())
 
     def people(self) -> dict[str, str]:
         """Return the user ids that names stand for: those of the plays and of the chat service."""
@@ -259,6 +260,16 @@ class AsyncSimulator:
             people.update(play.users)
         people.update(self.chat.users)
         return people
+
+    def names(self) -> dict[str, str]:
+        """Return what users are called, by id: stories with other seeds gave a name other ids."""
+        names = {
+            user_id: name
+            for play in self.player.plays.values()
+            for name, user_id in play.users.items()
+        }
+        names.update((user_id, name) for name, user_id in self.chat.users.items())
+        return names
 
     # --- topics ----------------------------------------------------------------------------
 
@@ -325,6 +336,7 @@ class AsyncSimulator:
     # --- inside ----------------------------------------------------------------------------
 
     def _criteria(self, topic: str | None, conditions: EventConditions) -> Criteria:
+        check_words(conditions, EventConditions)
         name, user = conditions.get("name"), conditions.get("user")
         if topic is not None:
             self.log.topic(topic)

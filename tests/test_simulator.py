@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -343,3 +345,50 @@ def test_retention_by_age_acts_on_a_topic_that_a_client_created(sim: Simulator) 
         described = stub.DescribeTopics(broker_pb2.DescribeTopicsRequest(topics=["short"]))
     (partition,) = described.topics[0].partitions
     assert (partition.start_offset, partition.end_offset) == (1, 1)
+
+
+# --- misuse --------------------------------------------------------------------------------
+
+
+def test_a_misspelt_keyword_is_an_error_not_ignored(sim: Simulator) -> None:
+    """`events(event=...)` once gave every event there was."""
+    sim.publish("chat", CONNECTED)
+    with pytest.raises(TypeError, match=r"unknown keyword 'nmae' .did you mean 'name'"):
+        sim.events("chat", nmae="userConnected")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="'event'"):
+        sim.wait_for("chat", event="userConnected", timeout=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'sede' .did you mean 'seed'"):
+        sim.play("first_connect", sede=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'keys' .did you mean 'key'"):
+        sim.publish("chat", CONNECTED, keys="k")  # type: ignore[call-arg]
+    assert len(sim.events()) == 1
+
+
+def test_names_of_stories_with_different_seeds(sim: Simulator) -> None:
+    sim.play("first_connect", seed=1)
+    sim.play("first_connect", seed=2)
+    ids = {event.user_id for event in sim.events(user="alice")}
+    assert len(ids) == 2
+    assert {sim.names()[user_id] for user_id in ids if user_id} == {"alice"}
+
+
+def test_a_process_that_was_forked_is_told_so(sim: Simulator) -> None:
+    """It once waited for ever for a thread that only the parent has."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this platform")
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, on purpose
+        child = os.fork()
+    if child == 0:
+        try:
+            sim.events()
+        except SimulatorError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        told = pipe.read()
+    os.waitpid(child, 0)
+    assert b"the process that started it" in told

@@ -130,6 +130,12 @@ class Event:
             raise KeyError(path)
         return value
 
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and self.get(path, _MISSING) is not _MISSING
+
+    # Without this, Python would try event[0], event[1], ... to iterate.
+    __iter__ = None
+
     def __eq__(self, other: object) -> bool:
         return self.record == other.record if isinstance(other, Event) else NotImplemented
 

@@ -7,6 +7,8 @@ simulator itself is imported by the first test that asks for the fixture.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
     config.addinivalue_line(
         "markers",
-        "scenario(story, *, seed=None, start=None, variables=None): play a story, by name or path, "
-        "on the `simulator` fixture before the test; several markers play from top to bottom",
+        "scenario(story, *, seed=None, start=None, variables=None): play a story, by name or by "
+        "path (from the test's folder, else from where pytest was started), on the `simulator` "
+        "fixture before the test; several markers play from top to bottom",
     )
 
 
@@ -55,12 +58,21 @@ def simulator(
         # iter_markers gives the nearest first; stories are read from top to bottom.
         for marker in reversed(list(request.node.iter_markers("scenario"))):
             try:
-                sim.play(*marker.args, **marker.kwargs)
+                sim.play(*_beside(request.node.path, marker.args), **marker.kwargs)
             except SimulatorError:
                 request.node.add_report_section("setup", "simulator", _last_events(sim))
                 raise
         request.node.stash[_SIMULATOR] = sim
         yield sim
+
+
+def _beside(test_file: Path, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Take a story's relative path from the folder of the test, where there is such a file."""
+    if arguments and isinstance(arguments[0], str | PathLike):
+        beside = test_file.parent / arguments[0]
+        if beside.is_file():
+            return (beside, *arguments[1:])
+    return arguments
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,7 +96,7 @@ def _last_events(sim: Simulator) -> str:
 
     try:
         events = sim.events()
-        names = {user_id: name for name, user_id in sim.people().items()}
+        names = sim.names()
     except SimulatorError as error:
         return f"no events to show: {error}"
     if not events:

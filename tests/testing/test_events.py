@@ -40,6 +40,15 @@ def test_a_missing_path_is_a_key_error_or_the_default() -> None:
         seen["a.0.x"]
 
 
+def test_a_path_is_in_an_event_or_not_and_nothing_iterates_over_it() -> None:
+    seen = event(b'{"a":{"b":null}}')
+    assert "a.b" in seen
+    assert "a.c" not in seen
+    assert 0 not in seen
+    with pytest.raises(TypeError, match="not iterable"):
+        list(seen)  # type: ignore[call-overload]
+
+
 @pytest.mark.parametrize("value", [None, b"", b"not json", b"[1]", b'"text"', b"\xff\xfe", b"{"])
 def test_a_value_that_is_no_object_has_no_fields(value: bytes | None) -> None:
     seen = event(value, unchecked=True)

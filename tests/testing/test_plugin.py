@@ -155,3 +155,17 @@ def test_a_story_that_fails_shows_what_it_came_to(pytester: pytest.Pytester) -> 
     result.stdout.fnmatch_lines(
         ["*story.yaml:6:*", "*- Captured simulator setup -*", "*alice <userConnected *"]
     )
+
+
+def test_a_relative_path_of_a_marker_is_taken_from_the_tests_folder(
+    pytester: pytest.Pytester,
+) -> None:
+    folder = pytester.mkdir("deeper")
+    (folder / "mine.yaml").write_text("users: [alice]\nsteps:\n  - connect: alice\n")
+    (folder / "test_beside.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.scenario('mine.yaml')\n"
+        "def test_it(simulator):\n"
+        "    assert len(simulator.events(user='alice')) == 1\n"
+    )
+    pytester.runpytest_subprocess(*OPTIONS, "deeper").assert_outcomes(passed=1)
