@@ -169,6 +169,7 @@ def test_every_setting_arrives() -> None:
         "validate": False,
         "host": "localhost",
         "grpc_port": None,
+        "kafka_port": 9092,
         "max_bytes": 1000,
         "catalog": Catalog.builtin(),
     }
