@@ -252,6 +252,15 @@ class AsyncSimulator:
         self._retention.arm()
         return created
 
+    def delete_records(self, topic: str, before_offset: int, *, partition: int = 0) -> int:
+        """Delete the records before an offset; return the first offset that is left.
+
+        Raises `TopicNotFound`, `PartitionNotFound` or `OffsetOutOfRange`.
+        """
+        start = self.log.delete_records(topic, partition, before_offset)
+        self._reap_later()
+        return start
+
     def delete_topic(self, topic: str) -> None:
         """Delete a topic and its records; raises `TopicNotFound`."""
         self.log.delete_topic(topic)

@@ -392,3 +392,17 @@ def test_a_process_that_was_forked_is_told_so(sim: Simulator) -> None:
         told = pipe.read()
     os.waitpid(child, 0)
     assert b"the process that started it" in told
+
+
+async def test_a_wait_that_blocks_the_loop_of_what_it_waits_for_says_so(sim: Simulator) -> None:
+    with pytest.raises(WaitTimeout, match="blocked the running event loop"):
+        sim.wait_for("chat", timeout=0.01)
+
+
+def test_records_can_be_deleted_up_to_an_offset(sim: Simulator) -> None:
+    for _ in range(3):
+        sim.publish("chat", CONNECTED)
+    assert sim.delete_records("chat", 2) == 2
+    assert [event.offset for event in sim.events("chat")] == [2]
+    with pytest.raises(SimulatorError, match="4"):
+        sim.delete_records("chat", 4)
