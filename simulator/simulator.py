@@ -45,7 +45,7 @@ class AsyncSimulator:
         self.clock = _clock(settings)
         self.log = TopicLog(max_bytes=settings.max_bytes)
         self.publisher = Publisher(self.catalog, self.log, self._now_ms, validate=settings.validate)
-        self.player = Player(self.publisher, self.clock, self.catalog)
+        self.player = Player(self.publisher, self.clock, self.catalog, seed=settings.seed)
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
         self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)

@@ -406,3 +406,14 @@ def test_records_can_be_deleted_up_to_an_offset(sim: Simulator) -> None:
     assert [event.offset for event in sim.events("chat")] == [2]
     with pytest.raises(SimulatorError, match="4"):
         sim.delete_records("chat", 4)
+
+
+def test_the_simulators_seed_is_that_of_stories_without_one(sim: Simulator, tmp_path: Path) -> None:
+    path = story(tmp_path, "users: [alice]\nsteps:\n  - connect: alice\n")
+    assert sim.play(path).seed == 0
+    with Simulator(seed=7, grpc_port=None) as seeded:
+        assert seeded.play(path).seed == 7
+        assert seeded.play(path, seed=8).seed == 8
+        path.write_text("seed: 9\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+        assert seeded.play(path).seed == 9
+        assert seeded.chat.connect("alice").user_id == seeded.events()[0].user_id
