@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
@@ -22,6 +23,9 @@ from simulator.scenario.script import Script
 from simulator.settings import Settings
 from simulator.simulator import AsyncSimulator
 from simulator.testing.events import Event
+from simulator.testing.waiting import WaitTimeout
+
+T = TypeVar("T")
 
 
 class Simulator:
@@ -178,7 +182,7 @@ class Simulator:
     ) -> Event:
         """Return the first event that meets the conditions; see `AsyncSimulator.wait_for`."""
         __tracebackhide__ = True
-        return self._running.run(self._sim.wait_for(topic, timeout=timeout, **conditions))
+        return self._wait(self._sim.wait_for(topic, timeout=timeout, **conditions))
 
     def wait_for_count(
         self,
@@ -191,11 +195,24 @@ class Simulator:
         """Return the first `count` events that meet the conditions."""
         sim = self._sim
         __tracebackhide__ = True
-        return self._running.run(sim.wait_for_count(count, topic, timeout=timeout, **conditions))
+        return self._wait(sim.wait_for_count(count, topic, timeout=timeout, **conditions))
 
     def people(self) -> dict[str, str]:
         """Return the user ids that names stand for."""
         return self._running.call(self._sim.people)
+
+    def _wait(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """Wait, and say so where the wait itself kept an event loop from going on."""
+        __tracebackhide__ = True
+        try:
+            return self._running.run(waiting)
+        except WaitTimeout as timed_out:
+            if not _in_event_loop():
+                raise
+            raise WaitTimeout(
+                f"{timed_out} (this wait blocked the running event loop, and all that runs on it: "
+                "use `async with Simulator() as sim` in asynchronous tests)"
+            ) from None
 
     def names(self) -> dict[str, str]:
         """Return what users are called, by id."""
@@ -220,6 +237,13 @@ class Simulator:
         sim = self._sim
         return self._running.call(
             lambda: sim.create_topic(topic, partitions=partitions, retention=retention)
+        )
+
+    def delete_records(self, topic: str, before_offset: int, *, partition: int = 0) -> int:
+        """Delete the records before an offset; return the first offset that is left."""
+        sim = self._sim
+        return self._running.call(
+            lambda: sim.delete_records(topic, before_offset, partition=partition)
         )
 
     def delete_topic(self, topic: str) -> None:
@@ -339,3 +363,11 @@ async def _started(settings: Settings) -> AsyncSimulator:
     sim = AsyncSimulator(settings)
     await sim.start()
     return sim
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -41,9 +41,10 @@ class EventConditions(TypedDict, total=False):
 class PlayOptions(TypedDict, total=False):
     """How a story is played.
 
-    `seed`: instead of the script's. `start`: the time at which the story begins, an aware datetime
-    or RFC 3339 text. `speed`: story seconds per real second, 0 for as fast as possible; without
-    it, the simulator's own. `variables`: values for the script's variables.
+    `seed`: instead of the script's own, else the simulator's. `start`: the time at which the story
+    begins, an aware datetime or RFC 3339 text. `speed`: story seconds per real second, 0 for as
+    fast as possible; without it, the simulator's own. `variables`: values for the script's
+    variables.
     """
 
     seed: int | None

@@ -48,7 +48,7 @@ class AsyncSimulator:
         self.clock = _clock(settings)
         self.log = TopicLog(max_bytes=settings.max_bytes)
         self.publisher = Publisher(self.catalog, self.log, self._now_ms, validate=settings.validate)
-        self.player = Player(self.publisher, self.clock, self.catalog)
+        self.player = Player(self.publisher, self.clock, self.catalog, seed=settings.seed)
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
         self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
@@ -280,6 +280,15 @@ class AsyncSimulator:
         created = self.log.create_topic(topic, partitions, retention)
         self._retention.arm()
         return created
+
+    def delete_records(self, topic: str, before_offset: int, *, partition: int = 0) -> int:
+        """Delete the records before an offset; return the first offset that is left.
+
+        Raises `TopicNotFound`, `PartitionNotFound` or `OffsetOutOfRange`.
+        """
+        start = self.log.delete_records(topic, partition, before_offset)
+        self._reap_later()
+        return start
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic and its records; raises `TopicNotFound`."""

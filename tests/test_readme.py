@@ -11,6 +11,7 @@ from simulator import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 SCRIPTS = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
 
 
@@ -22,14 +23,24 @@ def section(title: str) -> str:
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-def test_python_examples_pass(pytester: pytest.Pytester) -> None:
-    examples = blocks("python")
+def run_python_examples(pytester: pytest.Pytester, page: str, *options: str) -> int:
+    """Run the Python blocks of a page, a file each; return how many tests passed, which is all."""
+    examples = blocks("python", page)
     for number, code in enumerate(examples):
         pytester.makepyfile(**{f"test_readme_{number}": code})
     tests = sum(code.count("def test_") for code in examples)
-    assert tests >= 6
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:asyncio", "-W", "error")
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-W", "error", *options)
     result.assert_outcomes(passed=tests)
+    return tests
+
+
+def test_python_examples_pass(pytester: pytest.Pytester) -> None:
+    assert run_python_examples(pytester, README, "-p", "no:asyncio") >= 6
+
+
+def test_python_examples_of_the_reference_pass(pytester: pytest.Pytester) -> None:
+    scope = "asyncio_default_fixture_loop_scope=function"
+    assert run_python_examples(pytester, PYTHON, "-o", scope) >= 15
 
 
 @pytest.mark.parametrize("number", range(len(blocks("yaml"))))

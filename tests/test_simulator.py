@@ -392,3 +392,28 @@ def test_a_process_that_was_forked_is_told_so(sim: Simulator) -> None:
         told = pipe.read()
     os.waitpid(child, 0)
     assert b"the process that started it" in told
+
+
+async def test_a_wait_that_blocks_the_loop_of_what_it_waits_for_says_so(sim: Simulator) -> None:
+    with pytest.raises(WaitTimeout, match="blocked the running event loop"):
+        sim.wait_for("chat", timeout=0.01)
+
+
+def test_records_can_be_deleted_up_to_an_offset(sim: Simulator) -> None:
+    for _ in range(3):
+        sim.publish("chat", CONNECTED)
+    assert sim.delete_records("chat", 2) == 2
+    assert [event.offset for event in sim.events("chat")] == [2]
+    with pytest.raises(SimulatorError, match="4"):
+        sim.delete_records("chat", 4)
+
+
+def test_the_simulators_seed_is_that_of_stories_without_one(sim: Simulator, tmp_path: Path) -> None:
+    path = story(tmp_path, "users: [alice]\nsteps:\n  - connect: alice\n")
+    assert sim.play(path).seed == 0
+    with Simulator(seed=7, grpc_port=None) as seeded:
+        assert seeded.play(path).seed == 7
+        assert seeded.play(path, seed=8).seed == 8
+        path.write_text("seed: 9\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+        assert seeded.play(path).seed == 9
+        assert seeded.chat.connect("alice").user_id == seeded.events()[0].user_id

@@ -285,12 +285,19 @@ class Player:
     """Starts plays and knows them: all that run, and the latest of those that have ended."""
 
     def __init__(
-        self, publisher: Publisher, clock: Clock, catalog: Catalog, *, history: int = 100
+        self,
+        publisher: Publisher,
+        clock: Clock,
+        catalog: Catalog,
+        *,
+        seed: int = 0,
+        history: int = 100,
     ) -> None:
-        """`history` is how many plays that have ended are kept."""
+        """`seed` counts where neither call nor script has one; `history` ended plays are kept."""
         self._publisher = publisher
         self._clock = clock
         self._catalog = catalog
+        self._seed = seed
         self._history = history
         self._plays: dict[str, Play] = {}
         self._started = 0
@@ -311,7 +318,7 @@ class Player:
     ) -> Play:
         """Begin a play and return at once; needs a running event loop.
 
-        `seed`: instead of the script's, which is 0 by default. `start`: the story's first instant,
+        `seed`: instead of the script's, else the player's. `start`: the story's first instant,
         in nanoseconds since the epoch, instead of the script's or else the clock's present time.
         `speed`: story seconds per real second; None or 0 for as fast as possible. A virtual clock
         is taken along as the story goes. Raises `PlayError`.
@@ -325,7 +332,7 @@ class Player:
             script,
             self._publisher,
             start_ns=start_ns,
-            seed=_first(seed, script.seed, 0),
+            seed=_first(seed, script.seed, self._seed),
             variables=variables,
         )
         self._started += 1
