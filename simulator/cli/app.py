@@ -104,6 +104,7 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    terminal.replace_closed_streams()
     terminal.use_utf8()
     # gRPC's core logs what we report ourselves, for instance a port that is taken.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 
+from simulator.cli import interrupts
 from simulator.errors import SimulatorError
 from simulator.log.record import Record
 from simulator.v1 import broker_pb2 as broker
@@ -58,6 +59,7 @@ class Client:
         self._scenarios = ScenariosStub(self._channel)
 
     def __enter__(self) -> Self:
+        interrupts.raise_again()  # the server is told when we leave
         return self
 
     def __exit__(self, *_: object) -> None:

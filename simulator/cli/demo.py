@@ -211,10 +211,13 @@ def _verdict(summary: Summary, arrived: int) -> str:
 
 def _next_steps(story: str) -> None:
     other = "party_chat" if story != "party_chat" else "spammer_muted"
+    program = terminal.program()
+    steps = (
+        (f"{program} demo {other}", f"another story; {program} scenarios lists them"),
+        (f"{program} serve", "a simulator for your own programs"),
+        (f"{program} tail", "what happens on it, as it happens"),
+    )
+    length = max(len(command) for command, _ in steps)
     click.echo("\nNext:")
-    for command, purpose in (
-        (f"simulator demo {other}", "another story; simulator scenarios lists them"),
-        ("simulator serve", "a simulator for your own programs"),
-        ("simulator tail", "what happens on it, as above"),
-    ):
-        click.echo(f"  {click.style(command.ljust(29), fg='cyan')}{purpose}")
+    for command, purpose in steps:
+        click.echo(f"  {click.style(command.ljust(length), fg='cyan')}  {purpose}")

@@ -12,12 +12,13 @@ from typing import Final
 
 import click
 
+from simulator.cli import interrupts
 from simulator.cli.terminal import colour_setting, safe, safe_lines
 from simulator.errors import SimulatorError
 
 FAILED: Final = 1
 USAGE: Final = 2
-INTERRUPTED: Final = 130
+INTERRUPTED: Final = interrupts.STATUS
 
 
 class CommandFailed(SimulatorError):

@@ -77,7 +77,8 @@ class PlayCommand(click.Command):
     type=options.Server(),
     metavar="[HOST:PORT]",
     help=f"Play on a running simulator, {options.DEFAULT_SERVER} unless an address follows or "
-    f"{options.SERVER_VARIABLE} is set. Otherwise the story plays in this process.",
+    f"{options.SERVER_VARIABLE} is set; STORY may include files of the library only. Otherwise "
+    "the story plays in this process.",
 )
 @click.option(
     "--json",
@@ -175,6 +176,7 @@ def summary_of(outcome: Outcome) -> Summary:
         problems=outcome.problems,
         story_s=(outcome.end_ns - outcome.start_ns) / 1e9,
         warnings=outcome.warnings,
+        refusals=outcome.refusals,
     )
 
 
@@ -214,8 +216,9 @@ def _request(wishes: Wishes) -> tuple[PlayRequest, str]:
     from google.protobuf.struct_pb2 import Value
 
     from simulator.catalog import Catalog
+    from simulator.cli.sending import LibraryFiles
     from simulator.instants import instant_ns
-    from simulator.scenario.parser import load_script
+    from simulator.scenario.parser import load_script, parse_script
     from simulator.v1.scenarios_pb2 import PlayRequest
 
     request = PlayRequest(seed=wishes.seed, speed=wishes.speed)
@@ -223,6 +226,7 @@ def _request(wishes: Wishes) -> tuple[PlayRequest, str]:
         # The server may run elsewhere and not find the file; mistakes are found here, all of them.
         name = load_script(wishes.story, catalog=Catalog.builtin()).name
         request.yaml = Path(wishes.story).read_text("utf-8")
+        parse_script(request.yaml, file=wishes.story, resolver=LibraryFiles(wishes.story))
     else:
         request.name = name = wishes.story
     if wishes.start is not None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from simulator.cli import options
-from simulator.cli.terminal import leave_line
+from simulator.cli.failures import CommandFailed
+from simulator.cli.terminal import leave_line, program
+from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
     import asyncio
@@ -118,7 +120,11 @@ async def _serve(
         _stop_at_end_of_stdin(stop)
     sim = AsyncSimulator(settings)
     script = None if story is None else _load(sim, story)
-    await sim.start()
+    try:
+        await sim.start()
+    except SimulatorError:
+        _check_host(settings.host)  # no other port would help
+        raise
     try:
         if ready_json:
             _announce_to_programs(sim)
@@ -136,6 +142,26 @@ async def _serve(
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_WITHIN_S):
                 await sim.stop()
+
+
+def _check_host(host: str) -> None:
+    """Raise CommandFailed if this machine can serve on no port of an address."""
+    import socket
+
+    advice = "choose another address with --host"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except socket.gaierror as error:
+        reason = f"the host is not known ({error.strerror})"
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "this is no address"
+    else:
+        return
+    raise CommandFailed(f"cannot serve gRPC on {host}: {reason}; {advice}")
 
 
 def _load(sim: AsyncSimulator, story: str) -> Script:
@@ -166,7 +192,7 @@ def _announce_to_people(sim: AsyncSimulator) -> None:
     click.echo(f"The simulator is ready: gRPC on {click.style(sim.grpc_target, bold=True)}")
     for what, command in (("watch", "tail"), ("play", "play rate_limited --server")):
         given = server.removeprefix(" --server") if command.endswith("--server") else server
-        click.secho(f"  {what:<6} simulator {command}{given}", dim=True)
+        click.secho(f"  {what:<6} {program()} {command}{given}", dim=True)
     click.secho("  end    Ctrl-C", dim=True)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import click
 
 from simulator.cli.terminal import safe, safe_lines
+
+_MESSAGE_REFUSALS: Final = {"muted": "muted", "too_long": "too long"}
+_LOGIN_REFUSALS: Final = {"multiple_logins": "connected already"}
+"""What the chat service refuses without an event that would tell of it."""
 
 
 class Summary(NamedTuple):
@@ -20,6 +24,7 @@ class Summary(NamedTuple):
     story_s: float | None
     real_s: float | None = None
     warnings: Sequence[str] = ()
+    refusals: Mapping[str, int] = {}
 
     @property
     def passed(self) -> bool:
@@ -57,8 +62,22 @@ class Summary(NamedTuple):
         return [f"  {count:>9,}  {safe(name)}" for name, count in self.events.items()]
 
     def text(self) -> str:
-        """Return the head and the table."""
-        return "\n".join([self.head(), *self.table()])
+        """Return the head, the table, and what was refused without an event."""
+        return "\n".join([self.head(), *self.table(), *self._refused()])
+
+    def _refused(self) -> list[str]:
+        lines = []
+        for what, kinds in (("message", _MESSAGE_REFUSALS), ("login", _LOGIN_REFUSALS)):
+            counts = {kinds[key]: count for key, count in self.refusals.items() if key in kinds}
+            total = sum(counts.values())
+            if total:
+                reasons = ", ".join(
+                    reason if len(counts) == 1 else f"{count:,} {reason}"
+                    for reason, count in counts.items()
+                )
+                many = f"{what} was" if total == 1 else f"{what}s were"
+                lines.append(f"  {total:,} {many} refused ({reasons})")
+        return lines
 
     def explain(self) -> None:
         """Say on stderr what looks like a slip, and what went wrong, a line each."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any, Final, Self
 
 import click
@@ -36,6 +38,25 @@ def use_utf8() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # no such stream, or not one that can change
             stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def replace_closed_streams() -> None:
+    """Write to nowhere what would go to a stream that was closed before we began (`>&-`).
+
+    Python has no such stream then, and the next file or socket would get its descriptor.
+    """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def program() -> str:
+    """Return how the user calls this program: by name, or by the path that he or she typed."""
+    called = sys.argv[0]
+    if Path(called).stem != "simulator" or called == Path(called).name:
+        return "simulator"
+    return "simulator" if shutil.which("simulator") == called else shlex.quote(called)
 
 
 def colour_setting() -> bool | None:

@@ -17,7 +17,8 @@ from simulator.catalog.suggestions import closest
 from simulator.scenario import library
 from simulator.scenario.errors import IncludeError
 from simulator.scenario.wording import quoted, shorten
-from simulator.scenario.yaml_source import MAX_BYTES
+from simulator.scenario.yaml_nodes import MapNode, ScalarNode
+from simulator.scenario.yaml_source import MAX_BYTES, read_yaml
 
 _LIBRARY_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.ya?ml)?", re.ASCII)
 _MAX_NEIGHBOURS = 1_000
@@ -58,7 +59,9 @@ class LibraryIncludes:
         if path is None:
             meant = _nearest(name, [path.name for path in library.files()])
             hint = f" (did you mean '{meant}'?)" if meant else ""
-            raise IncludeError(f"the library has no file '{name}'{hint}")
+            raise IncludeError(
+                f"the library has no file '{name}'{hint}, and nothing else can be included here"
+            )
         return Source(path.name, path.stem, read_script_file(path))
 
 
@@ -79,7 +82,10 @@ class FileIncludes:
         if found is None:
             raise IncludeError(self._missing(name, path))
         path = Path(os.path.normpath(found))
-        return Source(str(path), self.identify(str(path)), read_script_file(path))
+        text = read_script_file(path)
+        if not _may_be_script(path, text):
+            raise IncludeError(f"{shorten(str(path), 200)} is no script")
+        return Source(str(path), self.identify(str(path)), text)
 
     def _missing(self, name: str, path: Path) -> str:
         if os.path.isdir(path):
@@ -104,6 +110,20 @@ def read_script_file(path: Path) -> bytes:
     if len(text) > MAX_BYTES:
         raise IncludeError(f"{path} is longer than {MAX_BYTES // 1024} KiB")
     return text
+
+
+def _may_be_script(path: Path, text: bytes) -> bool:
+    """Whether messages may quote what is in an included file.
+
+    A file with the ending of a script may have any mistake but being a single value; of any other
+    file nothing is told unless it has a key of a script.
+    """
+    from simulator.scenario.parser.document import FIELDS  # which imports this module
+
+    root, _ = read_yaml(text, str(path))
+    if path.suffix in (".yaml", ".yml"):
+        return not isinstance(root, ScalarNode)
+    return isinstance(root, MapNode) and any(root.get(key) is not None for key in FIELDS)
 
 
 def neighbours(folder: Path) -> list[str]:

@@ -110,3 +110,14 @@ def on_terminal(*arguments: str, env: dict[str, str]) -> str:
                 break
     os.close(ours)
     return received.decode()
+
+
+def test_the_next_steps_are_aligned(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bin/simulator"])
+    demo._next_steps("spammer_muted")
+    assert capsys.readouterr().out == (
+        "\nNext:\n"
+        "  bin/simulator demo party_chat  another story; bin/simulator scenarios lists them\n"
+        "  bin/simulator serve            a simulator for your own programs\n"
+        "  bin/simulator tail             what happens on it, as it happens\n"
+    )

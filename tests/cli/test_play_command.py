@@ -318,3 +318,29 @@ def unused_port():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
+
+
+def test_a_server_takes_library_includes_only(on, script):
+    script("users: [zoe]\n", "cast.yaml")
+    path = script("include: [cast.yaml]\nsteps:\n  - connect: zoe\n")
+    assert on("play", path).exit_code == 0
+    result = on("play", path, "--server")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {path} includes cast.yaml, and a server takes library includes only: put "
+        "what it has into the script, or play it without --server\n"
+    )
+    path = script("include: [_cast.yaml]\nsteps:\n  - connect: carol\n")
+    assert on("play", path, "--server").exit_code == 0
+    script("users: [carol]\n", "_cast.yaml")  # goes first here, but the server has its own
+    assert "library includes only" in on("play", path, "--server").stderr
+
+
+def test_refused_messages_are_told(script):
+    steps = "users: [bob, eve]\nsteps:\n  - connect: [bob, eve]\n  - mute: {user: eve, for: 1m}\n"
+    chat = "  - chat: {from: eve, to: bob, text: hi}\n"
+    once = HERE.invoke(cli, ["play", script(steps + chat)])
+    assert once.stdout.endswith("\n  1 message was refused (muted)\n")
+    twice = HERE.invoke(cli, ["play", script(steps + chat + chat)])
+    assert twice.stdout.endswith("\n  2 messages were refused (muted)\n")
+    assert "refused" not in HERE.invoke(cli, ["play", "first_connect"]).stdout

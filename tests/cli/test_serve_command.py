@@ -202,3 +202,12 @@ def test_garbage_on_the_port_does_not_stop_it():
         assert done.returncode == 0
         assert "personalChat" in done.stdout
         assert process.poll() is None
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])  # RFC 6761, RFC 5737
+def test_where_the_host_is_wrong_no_other_port_is_advised(host):
+    done = run("serve", "--grpc-port", "0", "--host", host)
+    assert done.returncode == 1
+    assert f"Error: cannot serve gRPC on {host}: " in done.stderr
+    assert "choose another address with --host\n" in done.stderr
+    assert "port" not in done.stderr

@@ -90,3 +90,17 @@ def test_progress_waits_before_it_shows(monkeypatch):
     with terminal.Progress() as progress:
         progress.update(lambda: pytest.fail("too early"))
     assert screen.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("called", "shown"),
+    [
+        (".venv/bin/simulator", ".venv/bin/simulator"),
+        ("/a b/simulator", "'/a b/simulator'"),
+        ("simulator", "simulator"),
+        ("/somewhere/simulator/__main__.py", "simulator"),
+    ],
+)
+def test_the_program_as_the_user_called_it(monkeypatch, called, shown):
+    monkeypatch.setattr("sys.argv", [called])
+    assert terminal.program() == shown

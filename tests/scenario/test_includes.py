@@ -248,6 +248,34 @@ def test_an_included_file_that_cannot_be_read(tmp_path: Path, cast: str, problem
     assert found == [problem]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("passwd", "root:x:0:0:root:/root:/bin/sh\nme:x:1:1::/:/bin/sh\n"),
+        ("env", "TOKEN: secret\n"),
+        ("key", "TOKEN: [secret\n"),
+        ("list", "- secret\n"),
+        ("secret.yaml", "root:x:0:0\n"),
+    ],
+)
+def test_of_an_included_file_that_is_no_script_nothing_is_told(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = problems(tmp_path, main=f"include: [{name}]\nsteps: []")
+    assert found == [f"main.yaml:1:11: {name} is no script"]
+
+
+def test_a_script_may_have_any_ending(tmp_path: Path) -> None:
+    (tmp_path / "cast.txt").write_text("users: [zoe]", encoding="utf-8")
+    assert "zoe" in load(tmp_path, main="include: [cast.txt]\nsteps: [connect: zoe]").users
+
+
+def test_a_stranger_is_told_that_only_the_library_can_be_included() -> None:
+    with pytest.raises(ScriptError, match=r"'common\.yaml'.*and nothing else can be included here"):
+        parse_script("include: [common.yaml]\nsteps: []")
+
+
 def test_an_included_file_that_is_too_long(tmp_path: Path) -> None:
     found = problems(tmp_path, main="include: [cast.yaml]\nsteps: []", cast="#" * (MAX_BYTES + 1))
     assert found == ["main.yaml:1:11: cast.yaml is longer than 1024 KiB"]
