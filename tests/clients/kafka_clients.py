@@ -1,15 +1,12 @@
-"""Three Kafka client libraries of Python behind one face, as little of it as the tests need."""
+"""Kafka client libraries of Python behind one face, as little of it as the tests need."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-import warnings
 from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
-
-import pytest
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -160,91 +157,6 @@ class ConfluentMember:
         self.consumer.close()
 
 
-class KafkaPython:
-    """kafka-python."""
-
-    def __init__(self, servers: str) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            import kafka
-        self.kafka = kafka
-        self.servers = servers
-
-    def produce(self, topic: str, drafts: Sequence[Draft], codec: str = "none") -> list[int]:
-        try:
-            producer = self.kafka.KafkaProducer(
-                bootstrap_servers=self.servers,
-                compression_type=None if codec == "none" else codec,
-            )
-        except (AssertionError, RuntimeError) as error:
-            pytest.skip(f"kafka-python lacks a library for {codec}: {error}")
-        sent = [
-            producer.send(
-                topic,
-                draft.value,
-                key=draft.key,
-                timestamp_ms=draft.timestamp,
-                headers=list(draft.headers),
-                partition=draft.partition,
-            )
-            for draft in drafts
-        ]
-        offsets = [future.get(20).offset for future in sent]
-        producer.close()
-        return offsets
-
-    def reader(self, topic: str, start: Start) -> Member:
-        place = self.kafka.TopicPartition(topic, 0)
-        consumer = self.kafka.KafkaConsumer(
-            bootstrap_servers=self.servers, auto_offset_reset="earliest"
-        )
-        consumer.assign([place])
-        if start.kind == "offset":
-            consumer.seek(place, start.at)
-        elif start.kind == "timestamp":
-            consumer.seek(place, consumer.offsets_for_times({place: start.at})[place].offset)
-        elif start.kind == "latest":
-            consumer.seek_to_end(place)
-            consumer.position(place)
-        return KafkaPythonMember(consumer)
-
-    def member(self, group: str, topic: str) -> Member:
-        consumer = self.kafka.KafkaConsumer(
-            topic,
-            bootstrap_servers=self.servers,
-            group_id=group,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            heartbeat_interval_ms=100,
-            session_timeout_ms=10_000,
-        )
-        return KafkaPythonMember(consumer)
-
-    def close(self) -> None:
-        """Nothing is left open."""
-
-
-class KafkaPythonMember:
-    def __init__(self, consumer: Any) -> None:
-        self.consumer = consumer
-
-    def poll(self) -> list[Seen]:
-        return [
-            Seen(m.partition, m.offset, m.timestamp, m.key, m.value, tuple(m.headers))
-            for found in self.consumer.poll(timeout_ms=50).values()
-            for m in found
-        ]
-
-    def assigned(self) -> int:
-        return len(self.consumer.assignment())
-
-    def commit(self) -> None:
-        self.consumer.commit()
-
-    def close(self) -> None:
-        self.consumer.close()
-
-
 class AioKafka:
     """aiokafka, its loop in a thread, since members must answer while others are looked at."""
 
@@ -352,7 +264,6 @@ class AioKafkaMember:
 CLIENTS: dict[str, Any] = {
     "confluent_kafka": Confluent,
     "aiokafka": AioKafka,
-    "kafka": KafkaPython,
 }
 
 
