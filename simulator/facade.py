@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
@@ -52,7 +52,9 @@ class Simulator:
         validate: bool = True,
         host: str = "127.0.0.1",
         grpc_port: int | None = 0,
-        kafka_port: int | None = None,
+        kafka_port: int | None = 0,
+        brokers: int = 1,
+        config: Mapping[str, object] | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         catalog: Catalog | None = None,
     ) -> None:
@@ -68,6 +70,8 @@ class Simulator:
             host=host,
             grpc_port=grpc_port,
             kafka_port=kafka_port,
+            brokers=brokers,
+            config=config or {},
             max_bytes=max_bytes,
             catalog=catalog,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +14,9 @@ from simulator.log.topic_log import DEFAULT_MAX_BYTES
 
 DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """Where virtual time begins unless a start is given: a fixed instant, so that runs repeat."""
+
+
+MAX_BROKERS: Final = 100
 
 
 class InvalidSetting(SimulatorError):
@@ -33,8 +37,10 @@ class Settings:
     `speed`: None for virtual time, which moves only as stories play or `clock.advance` is called;
     otherwise seconds of the simulator's time per real second. `validate`: whether events must
     conform to the catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None
-    for no listener. `kafka_port`: the same for Kafka's clients, none by default. `max_bytes`: the
-    bound on what the log holds. `catalog`: which events exist, by default the Chat Events.
+    for no listener. `kafka_port`: the same for Kafka's clients. `brokers`: how many Kafka brokers
+    there seem to be. `config`: settings of the brokers by Kafka's own names, such as
+    `{"num.partitions": 4}`. `max_bytes`: the bound on what the log holds. `catalog`: which events
+    exist, by default the Chat Events.
     """
 
     seed: int = 0
@@ -43,7 +49,9 @@ class Settings:
     validate: bool = True
     host: str = "127.0.0.1"
     grpc_port: int | None = 0
-    kafka_port: int | None = None
+    kafka_port: int | None = 0
+    brokers: int = 1
+    config: Mapping[str, object] = field(default_factory=dict)
     max_bytes: int = DEFAULT_MAX_BYTES
     catalog: Catalog | None = None
 
@@ -56,6 +64,8 @@ class Settings:
         if self.kafka_port is not None and not 0 <= self.kafka_port <= 65_535:
             rule = "use 1 to 65535, 0 for a free port, or None for no Kafka"
             raise InvalidSetting("kafka_port", self.kafka_port, rule)
+        if not 1 <= self.brokers <= MAX_BROKERS:
+            raise InvalidSetting("brokers", self.brokers, f"use 1 to {MAX_BROKERS}")
         if self.max_bytes < 1:
             raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
         if self.start is not None:

@@ -58,6 +58,8 @@ class AsyncSimulator:
         self._kafka: KafkaListener | None = None
         self._bootstrap: str | None = None
         self._reaper: asyncio.Handle | None = None
+        if isinstance(self.clock, VirtualClock):
+            self.clock.on_advance(self._advanced)
         for topic in self.catalog.channels:
             self.log.create_topic(topic, permanent=True)
 
@@ -156,8 +158,7 @@ class AsyncSimulator:
         """The address that Kafka clients begin with, `host:port`."""
         if self._bootstrap is None:
             raise SimulatorError(
-                "this simulator has no Kafka listener: it is not started, or kafka_port is not "
-                "given (0 takes a free port)"
+                "this simulator has no Kafka listener: it is not started, or kafka_port is None"
             )
         return self._bootstrap
 
@@ -384,6 +385,10 @@ class AsyncSimulator:
                 catalog.find(name)
         for path in where:
             catalog.check_path(path, topics)
+
+    def _advanced(self, by_ns: int) -> None:
+        if self._kafka is not None:
+            self._kafka.jump(by_ns // 1_000_000)
 
     def _now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000

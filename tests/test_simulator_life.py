@@ -170,6 +170,8 @@ def test_every_setting_arrives() -> None:
         "host": "localhost",
         "grpc_port": None,
         "kafka_port": 9092,
+        "brokers": 3,
+        "config": {"num.partitions": 4},
         "max_bytes": 1000,
         "catalog": Catalog.builtin(),
     }

@@ -66,7 +66,7 @@ async def _demo(story: str, seed: int | None, speed: float | None) -> tuple[Summ
     from simulator.scenario.parser import load_script
     from simulator.simulator import AsyncSimulator, Settings
 
-    async with AsyncSimulator(Settings()) as sim:
+    async with AsyncSimulator(Settings(kafka_port=None)) as sim:
         script = load_script(story, catalog=sim.catalog)
         if speed is None:
             speed = await _pleasant_speed(script, seed)
@@ -158,7 +158,7 @@ async def _pleasant_speed(script: Script, seed: int | None) -> float:
 
     if not terminal.is_terminal(sys.stdout):
         return options.AS_FAST_AS_POSSIBLE
-    async with AsyncSimulator(Settings(grpc_port=None)) as sim:
+    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None)) as sim:
         outcome = await sim.play(script, check=False, seed=seed)
     return max(1.0, (outcome.end_ns - outcome.start_ns) / 1e9 / DURATION_S)
 

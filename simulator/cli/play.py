@@ -134,7 +134,9 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
 
     from simulator.simulator import AsyncSimulator, Settings
 
-    async with AsyncSimulator(Settings(validate=wishes.validate, grpc_port=None)) as sim:
+    async with AsyncSimulator(
+        Settings(validate=wishes.validate, grpc_port=None, kafka_port=None)
+    ) as sim:
         play = sim.start_play(
             wishes.story,
             seed=wishes.seed,

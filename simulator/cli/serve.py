@@ -95,6 +95,7 @@ def serve(
         validate=validate,
         host=host,
         grpc_port=grpc_port,
+        kafka_port=None,
         max_bytes=max_bytes,
     )
     if not _is_loopback(host):

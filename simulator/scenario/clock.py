@@ -60,6 +60,7 @@ class VirtualClock:
         self._now = start_ns
         self._timers: list[tuple[int, int, VirtualTimer]] = []
         self._sequence = 0
+        self._by_hand: list[Callable[[int], object]] = []
 
     @property
     def rate(self) -> None:
@@ -95,6 +96,18 @@ class VirtualClock:
 
     def advance_to(self, when_ns: int) -> int:
         """Move on to an instant as `advance` does; an instant in the past raises `ClockError`."""
+        before = self._now
+        self.follow(when_ns)
+        for moved in self._by_hand:
+            moved(self._now - before)
+        return self._now
+
+    def on_advance(self, callback: Callable[[int], object]) -> None:
+        """Call `callback` with the nanoseconds of each move by hand; not where a story moves it."""
+        self._by_hand.append(callback)
+
+    def follow(self, when_ns: int) -> int:
+        """Move on to the time of a story that plays; else as `advance_to`."""
         if when_ns < self._now:
             raise ClockError(
                 f"a clock does not run backwards: it reads {self._now} ns, asked for {when_ns} ns"

@@ -246,7 +246,7 @@ class Play:
         """Take a virtual clock along; it never runs backwards, whenever the story plays."""
         clock = self._clock
         if isinstance(clock, VirtualClock) and story_ns > clock.now_ns():
-            clock.advance_to(story_ns)
+            clock.follow(story_ns)
 
     async def _sleep(self, real_ns: int) -> None:
         loop = asyncio.get_running_loop()

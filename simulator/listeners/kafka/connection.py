@@ -13,11 +13,12 @@ import struct
 from asyncio import AbstractEventLoop, Future, TimerHandle
 from typing import Any, cast
 
-from simulator.listeners.kafka.broker import Broker
+from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.errors import ProtocolViolation
 from simulator.listeners.kafka.limits import IDLE_SECONDS, MAX_REQUEST_BYTES, READ_AHEAD_BYTES
 from simulator.listeners.kafka.messages import Version, version_of
 from simulator.listeners.kafka.registry import NO_RESPONSE, Request, registered
+from simulator.listeners.kafka.session import Session
 
 logger = logging.getLogger("simulator.kafka")
 
@@ -30,12 +31,15 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        broker: Broker,
+        cluster: Cluster,
+        node_id: int,
         open_connections: set[Connection],
         max_connections: int,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        self._broker = broker
+        self._cluster = cluster
+        self._node_id = node_id
+        self._session = Session()
         self._open = open_connections
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
@@ -164,7 +168,17 @@ class Connection(asyncio.Protocol):
                     f"{api.module} version {version} cannot be read: {error!r}"
                 ) from None
             client_id = header.client_id or ""
-        request = Request(body, schema, version, client_id, self._host, self._local, self._broker)
+        request = Request(
+            body,
+            schema,
+            version,
+            client_id,
+            self._host,
+            self._local,
+            self._cluster,
+            self._node_id,
+            self._session,
+        )
         try:
             response = api.handler(request)
         except ProtocolViolation:

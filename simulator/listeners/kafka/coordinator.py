@@ -1,17 +1,14 @@
-"""The coordinator of all groups: it gives their state machines a clock and their members answers.
-
-Sessions and rebalances are timed by the real clock, since the clients time theirs by it; a story
-that plays an hour in a moment throws nobody out of a group.
-"""
+"""The coordinator of all groups: gives their state machines a clock, and members answers."""
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future, TimerHandle
+from asyncio import Future
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from simulator.listeners.kafka.broker_clock import BrokerClock, BrokerTimer
 from simulator.log import TopicLog
 from simulator.log.classic_group import ClassicGroup
 from simulator.log.group_messages import GroupError, GroupState, JoinRequest, JoinResult
@@ -29,23 +26,18 @@ MAX_METADATA = 4096
 class Coordinator:
     """The groups of the cluster."""
 
-    def __init__(self, log: TopicLog, loop: AbstractEventLoop) -> None:
+    def __init__(self, log: TopicLog, clock: BrokerClock) -> None:
         self._log = log
-        self._loop = loop
+        self._clock = clock
         self._groups: dict[str, ClassicGroup] = {}
-        self._timer: TimerHandle | None = None
+        self._timer: BrokerTimer | None = None
         self._timer_at: int | None = None
         self._numbers = count(1)
 
-    def close(self) -> None:
-        """Time nothing any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
     @property
     def now(self) -> int:
-        """Milliseconds of the loop's clock."""
-        return int(self._loop.time() * 1000)
+        """Milliseconds of the brokers' clock."""
+        return self._clock.now_ms()
 
     def group(self, name: str) -> ClassicGroup | None:
         """The group of that name, if it has or had members."""
@@ -127,7 +119,7 @@ class Coordinator:
             self._timer = None
         self._timer_at = first
         if first is not None:
-            self._timer = self._loop.call_later(max(first - self.now, 0) / 1000, self._expire)
+            self._timer = self._clock.call_at(first, self._expire)
 
     def _expire(self) -> None:
         self._timer = self._timer_at = None

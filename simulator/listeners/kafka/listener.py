@@ -6,11 +6,11 @@ import asyncio
 import errno
 import os
 
-from simulator.listeners.kafka.broker import Broker, TopicControl
+from simulator.listeners.kafka.broker_clock import BrokerClock
+from simulator.listeners.kafka.cluster import Cluster, TopicControl
 from simulator.listeners.kafka.connection import Connection
-from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.listeners.kafka.errors import AddressUnavailable
-from simulator.listeners.kafka.limits import MAX_CONNECTIONS
+from simulator.listeners.kafka.limits import MAX_CONNECTIONS, NODE_ID
 from simulator.log import TopicLog
 from simulator.publishing import Publisher
 
@@ -36,7 +36,7 @@ class KafkaListener:
         self._control = control
         self._max_connections = max_connections
         self._connections: set[Connection] = set()
-        self._coordinator: Coordinator | None = None
+        self._cluster: Cluster | None = None
         self._server: asyncio.Server | None = None
 
     @property
@@ -44,24 +44,28 @@ class KafkaListener:
         """How many clients are connected."""
         return len(self._connections)
 
+    def jump(self, by_ms: int) -> None:
+        """Move the brokers' clock on by hand: sessions and transactions time out."""
+        if self._cluster is not None:
+            self._cluster.clock.jump(by_ms)
+
     async def start(self) -> str:
         """Begin to serve; return the address as `host:port`, which clients take to bootstrap.
 
         The socket accepts connections when this returns. Raises `AddressUnavailable`.
         """
         loop = asyncio.get_running_loop()
-        coordinator = Coordinator(self._log, loop)
-        broker = Broker(self._log, self._publisher, self._control, coordinator, loop.time)
+        cluster = Cluster(self._log, self._publisher, self._control, BrokerClock(loop))
         try:
             server = await loop.create_server(
-                lambda: Connection(broker, self._connections, self._max_connections),
+                lambda: Connection(cluster, NODE_ID, self._connections, self._max_connections),
                 self._host,
                 self._port,
             )
         except (OSError, OverflowError) as error:
             raise AddressUnavailable(self._host, self._port, _reason(error)) from error
         self._server = server
-        self._coordinator = coordinator
+        self._cluster = cluster
         port = server.sockets[0].getsockname()[1]
         address = f"[{self._host}]" if ":" in self._host else self._host
         return f"{address}:{port}"
@@ -72,8 +76,8 @@ class KafkaListener:
         if server is None:
             return
         server.close()
-        if self._coordinator is not None:
-            self._coordinator.close()
+        if self._cluster is not None:
+            self._cluster.close()
         for connection in list(self._connections):
             connection.close()
         await server.wait_closed()

@@ -12,14 +12,16 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
-from simulator.listeners.kafka.broker import Broker
+from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.messages import Version
+from simulator.listeners.kafka.session import Session
 
 
 class Request(NamedTuple):
     """A request as its API sees it.
 
-    `local` is the address at which the client reached the broker.
+    `node_id` is the broker that it reached, at the address `local`; `session` is what that one
+    knows of the client.
     """
 
     body: Any
@@ -28,7 +30,9 @@ class Request(NamedTuple):
     client_id: str
     client_host: str
     local: tuple[str, int]
-    broker: Broker
+    cluster: Cluster
+    node_id: int
+    session: Session
 
 
 NO_RESPONSE: Any = object()

@@ -157,9 +157,9 @@ async def test_idle_connections_are_closed(sim: AsyncSimulator) -> None:
     loop = asyncio.get_running_loop()
     async with await Wire.connect(sim.bootstrap_servers) as busy:
         await busy.ask(API_VERSIONS, 0)
-        broker = next(iter(sim._kafka._connections))._broker
+        cluster = next(iter(sim._kafka._connections))._cluster
         server = await loop.create_server(
-            lambda: Connection(broker, connections, 10, idle_seconds=0.05), "127.0.0.1", 0
+            lambda: Connection(cluster, 1, connections, 10, idle_seconds=0.05), "127.0.0.1", 0
         )
         port = server.sockets[0].getsockname()[1]
         async with await Wire.connect(f"127.0.0.1:{port}") as idle:
@@ -200,6 +200,6 @@ async def test_a_port_in_use_is_named(sim: AsyncSimulator) -> None:
             pass
 
 
-def test_there_is_no_listener_unless_asked_for() -> None:
-    with Simulator() as sim, pytest.raises(SimulatorError, match="kafka_port"):
+def test_there_is_no_listener_without_a_port() -> None:
+    with Simulator(kafka_port=None) as sim, pytest.raises(SimulatorError, match="kafka_port"):
         _ = sim.bootstrap_servers

@@ -10,6 +10,7 @@ from kafka_wire import (
     DELETE_GROUPS,
     DESCRIBE_GROUPS,
     FIND_COORDINATOR,
+    HEARTBEAT,
     JOIN_GROUP,
     LIST_GROUPS,
     OFFSET_COMMIT,
@@ -21,6 +22,7 @@ from kafka_wire import (
 )
 
 from simulator import AsyncSimulator
+from simulator.scenario.clock import VirtualClock
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +77,32 @@ async def join(wire: Wire, session: float = 10, group: str = "g") -> Any:
         protocol_type="consumer",
         protocols=lambda make: (make("JoinGroupRequestProtocol", name="range", metadata=b"m"),),
     )
+
+
+async def test_a_clock_advanced_by_hand_ends_the_session_of_a_silent_member(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    joined = await join(wire, 30)
+    member = {"group_id": "g", "generation_id": 1, "member_id": joined.member_id}
+    synced = await wire.ask(SYNC_GROUP, 2, **member, assignments=())
+    assert synced.error_code.name == "none"
+    assert isinstance(sim.clock, VirtualClock)
+    sim.clock.advance("29s")
+    assert (await wire.ask(HEARTBEAT, 2, **member)).error_code.name == "none"
+    sim.clock.advance("29s")
+    assert (await wire.ask(HEARTBEAT, 2, **member)).error_code.name == "none"
+    sim.clock.advance("31s")
+    assert (await wire.ask(HEARTBEAT, 2, **member)).error_code.name == "unknown_member_id"
+
+
+async def test_a_story_of_an_hour_ends_no_session(sim: AsyncSimulator, wire: Wire) -> None:
+    joined = await join(wire, 30)
+    member = {"group_id": "g", "generation_id": 1, "member_id": joined.member_id}
+    await wire.ask(SYNC_GROUP, 2, **member, assignments=())
+    before = sim.clock.now_ns()
+    await sim.play("quiet_hour")
+    assert sim.clock.now_ns() - before >= 3600 * 10**9
+    assert (await wire.ask(HEARTBEAT, 2, **member)).error_code.name == "none"
 
 
 async def test_the_broker_is_the_coordinator(sim: AsyncSimulator, wire: Wire) -> None:

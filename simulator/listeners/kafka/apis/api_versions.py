@@ -35,6 +35,9 @@ def api_versions(request: Request) -> Any:
         for text in (request.body.client_software_name, request.body.client_software_version)
     ):
         error = ErrorCode.invalid_request
+    elif request.version >= 3:
+        body = request.body
+        request.session.software = (body.client_software_name, body.client_software_version)
     make = request.schema.make
     keys = () if error is ErrorCode.invalid_request else registered().values()
     return request.schema.response(

@@ -64,7 +64,7 @@ def _created(request: Request, name: str, partitions: int, retention: Retention)
     if request.body.validate_only:
         return None
     try:
-        created = request.broker.control.create_topic(
+        created = request.cluster.control.create_topic(
             name, partitions=partitions, retention=retention
         )
     except SimulatorError as error:
@@ -99,7 +99,7 @@ def _checked(request: Request, topic: Any) -> tuple[int, Retention]:
         check_topic_name(topic.name)
     except InvalidTopicName as error:
         raise _Refused(ErrorCode.invalid_topic_exception, str(error)) from None
-    if request.broker.log.has_topic(topic.name):
+    if request.cluster.log.has_topic(topic.name):
         raise _Refused(ErrorCode.topic_already_exists, str(TopicExists(topic.name)))
     try:
         retention = retention_of({config.name: config.value for config in topic.configs})

@@ -31,7 +31,7 @@ def delete_groups(request: Request) -> Any:
 
 
 def _deleted(request: Request, name: str) -> ErrorCode:
-    coordinator = request.broker.coordinator
+    coordinator = request.cluster.groups
     if not name:
         return ErrorCode.invalid_group_id
     if not coordinator.exists(name):

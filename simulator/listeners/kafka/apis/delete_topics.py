@@ -34,21 +34,21 @@ def delete_topics(request: Request) -> Any:
 
 def _deleted(request: Request, name: str | None, topic_id: UUID | None) -> Any:
     code, text = ErrorCode.none, None
-    broker = request.broker
+    cluster = request.cluster
     if name is None and topic_id is None:
         code, text = ErrorCode.invalid_request, "Neither topic name nor id were specified."
     elif name is not None and topic_id is not None:
         code, text = ErrorCode.invalid_request, "You may not specify both topic name and topic id."
     elif name is None:
-        name = broker.topic_name(topic_id)
+        name = cluster.topic_name(topic_id)
         if name is None:
             code, text = ErrorCode.unknown_topic_id, "This server does not host this topic ID."
-    elif not broker.log.has_topic(name):
+    elif not cluster.log.has_topic(name):
         code = ErrorCode.unknown_topic_or_partition
         text = "This server does not host this topic-partition."
     if code is ErrorCode.none and name is not None:
-        topic_id = broker.log.topic(name).topic_id
-        broker.control.delete_topic(name)
+        topic_id = cluster.log.topic(name).topic_id
+        cluster.control.delete_topic(name)
     return request.schema.make(
         "DeletableTopicResult",
         name=name,

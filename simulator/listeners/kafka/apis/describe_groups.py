@@ -36,7 +36,7 @@ def describe_groups(request: Request) -> Any:
 
 
 def _described(request: Request, name: str) -> Any:
-    coordinator = request.broker.coordinator
+    coordinator = request.cluster.groups
     group = coordinator.group(name)
     code, text, state = ErrorCode.none, None, GroupState.EMPTY.value
     if group is not None:

@@ -65,7 +65,7 @@ class _Waiting:
     def __init__(self, request: Request, seconds: float) -> None:
         self.future: asyncio.Future[Any] = later()
         self._request = request
-        self._log = request.broker.log
+        self._log = request.cluster.log
         self._topics = {
             name for topic in request.body.topics if (name := _name(request, topic)) is not None
         }
@@ -102,7 +102,7 @@ class _Waiting:
 
 def _name(request: Request, topic: Any) -> str | None:
     if request.version >= 13:
-        return request.broker.topic_name(topic.topic_id)
+        return request.cluster.topic_name(topic.topic_id)
     name: str = topic.topic
     return name
 
@@ -125,7 +125,7 @@ def _response(request: Request, collected: _Collected) -> Any:
 
 
 def _collect(request: Request) -> _Collected:
-    body, log = request.body, request.broker.log
+    body, log = request.body, request.cluster.log
     left = min(body.max_bytes, MAX_FETCH_BYTES)
     size, failed = 0, False
     topics = []

@@ -22,7 +22,7 @@ from simulator.log.group_messages import GroupError
 def heartbeat(request: Request) -> Any:
     """Keep a member in its group."""
     body = request.body
-    coordinator = request.broker.coordinator
+    coordinator = request.cluster.groups
     group = coordinator.group(body.group_id)
     error = GroupError.UNKNOWN_MEMBER_ID
     if group is not None:

@@ -31,6 +31,6 @@ def init_producer_id(request: Request) -> Any:
     granted = error is ErrorCode.none
     return request.schema.response(
         error_code=error,
-        producer_id=request.broker.new_producer_id() if granted else -1,
+        producer_id=request.cluster.new_producer_id() if granted else -1,
         producer_epoch=0 if granted else -1,
     )

@@ -50,7 +50,7 @@ def join_group(request: Request) -> Any:
         skip_assignment=version >= 9,
     )
     reply = answer(future)
-    request.broker.coordinator.join(
+    request.cluster.groups.join(
         body.group_id, join, lambda result: reply(_response(request, result))
     )
     return future

@@ -21,7 +21,7 @@ from simulator.listeners.kafka.registry import Request, api
 def leave_group(request: Request) -> Any:
     """Let members go."""
     body = request.body
-    leave = request.broker.coordinator.leave
+    leave = request.cluster.groups.leave
     if request.version < 3:
         error = leave(body.group_id, body.member_id, None)
         return request.schema.response(error_code=ErrorCode(error.value))

@@ -25,8 +25,8 @@ def list_groups(request: Request) -> Any:
     states = {state.lower() for state in body.states_filter} if version >= 4 else set()
     types = {kind.lower() for kind in body.types_filter} if version >= 5 else set()
     groups = []
-    for name in request.broker.coordinator.names():
-        group = request.broker.coordinator.group(name)
+    for name in request.cluster.groups.names():
+        group = request.cluster.groups.group(name)
         state = (GroupState.EMPTY if group is None else group.state).value
         if (states and state.lower() not in states) or (types and "classic" not in types):
             continue

@@ -49,13 +49,13 @@ def _partition(request: Request, topic: str, wanted: Any) -> Any:
     code, offset, timestamp = ErrorCode.none, -1, -1
     try:
         if request.version >= 4 and wanted.current_leader_epoch > 0:
-            request.broker.log.bounds(topic, wanted.partition_index)
+            request.cluster.log.bounds(topic, wanted.partition_index)
             code = ErrorCode.unknown_leader_epoch
         elif wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 99):
             code = ErrorCode.unsupported_version
         else:
             offset, timestamp = _find(
-                request.broker.log, topic, wanted.partition_index, wanted.timestamp
+                request.cluster.log, topic, wanted.partition_index, wanted.timestamp
             )
     except (TopicNotFound, PartitionNotFound):
         code = ErrorCode.unknown_topic_or_partition

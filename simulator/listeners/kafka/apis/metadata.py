@@ -23,7 +23,7 @@ from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
-from simulator.listeners.kafka.broker import CLUSTER_ID
+from simulator.listeners.kafka.cluster import CLUSTER_ID
 from simulator.listeners.kafka.limits import NODE_ID, NUM_PARTITIONS
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidTopicName, TopicInfo
@@ -45,7 +45,7 @@ def metadata(request: Request) -> Any:
     body, version, make = request.body, request.version, request.schema.make
     wanted = body.topics
     if wanted is None or (version == 0 and not wanted):
-        topics = [_described(request, info) for info in request.broker.log.topics()]
+        topics = [_described(request, info) for info in request.cluster.log.topics()]
     else:
         topics = [
             _by_id(request, topic.topic_id)
@@ -68,22 +68,22 @@ def metadata(request: Request) -> Any:
 
 
 def _by_name(request: Request, name: str) -> Any:
-    log, body = request.broker.log, request.body
+    log, body = request.cluster.log, request.body
     if not log.has_topic(name):
         if request.version >= 4 and not body.allow_auto_topic_creation:
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
         try:
-            request.broker.control.create_topic(name, partitions=NUM_PARTITIONS)
+            request.cluster.control.create_topic(name, partitions=NUM_PARTITIONS)
         except InvalidTopicName:
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
     return _described(request, log.topic(name))
 
 
 def _by_id(request: Request, topic_id: UUID | None) -> Any:
-    name = request.broker.topic_name(topic_id)
+    name = request.cluster.topic_name(topic_id)
     if name is None:
         return _failed(request, ErrorCode.unknown_topic_id, None, topic_id)
-    return _described(request, request.broker.log.topic(name))
+    return _described(request, request.cluster.log.topic(name))
 
 
 def _failed(request: Request, error: ErrorCode, name: str | None, topic_id: UUID | None) -> Any:

@@ -28,7 +28,7 @@ def offset_commit(request: Request) -> Any:
     """Commit offsets."""
     body, make, version = request.body, request.schema.make, request.version
     refused = ErrorCode(
-        request.broker.coordinator.may_commit(
+        request.cluster.groups.may_commit(
             body.group_id,
             body.member_id,
             body.group_instance_id if version >= 7 else None,
@@ -38,7 +38,7 @@ def offset_commit(request: Request) -> Any:
     topics = []
     for topic in body.topics:
         by_id = version >= 10
-        name = request.broker.topic_name(topic.topic_id) if by_id else topic.name
+        name = request.cluster.topic_name(topic.topic_id) if by_id else topic.name
         topics.append(
             make(
                 "OffsetCommitResponseTopic",
@@ -67,7 +67,7 @@ def _store(request: Request, topic: str | None, partition: Any) -> ErrorCode:
     epoch = partition.committed_leader_epoch if request.version >= 6 else NO_EPOCH
     commit = Commit(partition.committed_offset, epoch, metadata)
     try:
-        request.broker.log.groups.store(
+        request.cluster.log.groups.store(
             request.body.group_id, topic, partition.partition_index, commit
         )
     except InvalidGroup:

@@ -49,17 +49,17 @@ def offset_fetch(request: Request) -> Any:
 
 def _topics(request: Request, group: str, wanted: Any, plural: str) -> tuple[Any, ...]:
     """The topics of one group; the codec's names are in the plural from version 8 on."""
-    commits = request.broker.log.groups.commits(group)
+    commits = request.cluster.log.groups.commits(group)
     by_id = request.version >= 10
     asked: list[tuple[Any, str | None, list[int]]] = []
     if wanted is None:
         for found in sorted({topic for topic, _ in commits}):
-            key: Any = request.broker.log.topic(found).topic_id if by_id else found
+            key: Any = request.cluster.log.topic(found).topic_id if by_id else found
             asked.append((key, found, sorted(p for topic, p in commits if topic == found)))
     else:
         for topic in wanted:
             key = topic.topic_id if by_id else topic.name
-            name = request.broker.topic_name(key) if by_id else key
+            name = request.cluster.topic_name(key) if by_id else key
             asked.append((key, name, list(topic.partition_indexes)))
     return tuple(
         request.schema.make(

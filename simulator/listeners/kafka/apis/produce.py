@@ -73,7 +73,7 @@ def produce(request: Request) -> Any:
     failed = False
     topics = []
     for topic in body.topic_data:
-        name = request.broker.topic_name(topic.topic_id) if by_id else topic.name
+        name = request.cluster.topic_name(topic.topic_id) if by_id else topic.name
         results = []
         for partition in topic.partition_data:
             result, stored = _partition(request, name, partition)
@@ -136,7 +136,7 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
         )
     if topic is None:
         raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
-    log, publisher = request.broker.log, request.broker.publisher
+    log, publisher = request.cluster.log, request.cluster.publisher
     log.bounds(topic, partition)
     if not data:
         raise InvalidBatch("the request has no record batch for the partition")
@@ -157,7 +157,7 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
 
 def _validate(request: Request, topic: str, batch: Batch) -> None:
     """Refuse a batch that has records which are no events of the topic."""
-    catalog = request.broker.publisher.catalog
+    catalog = request.cluster.publisher.catalog
     bad: dict[int, str] = {}
     for index, value in enumerate(decode_values(batch)):
         if value is None:

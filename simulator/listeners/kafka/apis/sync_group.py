@@ -24,7 +24,7 @@ from simulator.log.group_messages import GroupError, SyncResult
 def sync_group(request: Request) -> Any:
     """Bring and get assignments."""
     body, version = request.body, request.version
-    coordinator = request.broker.coordinator
+    coordinator = request.cluster.groups
     group = coordinator.group(body.group_id)
     if group is None:
         return _response(request, SyncResult(GroupError.UNKNOWN_MEMBER_ID))

@@ -1,12 +1,12 @@
-"""What the APIs share: the log behind them, and how the broker presents itself."""
+"""What all brokers share: the log behind them, their coordinators, settings and clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 from uuid import UUID
 
+from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.log import Retention, TopicInfo, TopicLog
 from simulator.publishing import Publisher
@@ -29,24 +29,22 @@ class TopicControl(Protocol):
         ...
 
 
-class Broker:
-    """One broker, which is the whole cluster."""
+class Cluster:
+    """What every API of every broker works on; it belongs to one event loop."""
 
     def __init__(
-        self,
-        log: TopicLog,
-        publisher: Publisher,
-        control: TopicControl,
-        coordinator: Coordinator,
-        seconds: Callable[[], float],
+        self, log: TopicLog, publisher: Publisher, control: TopicControl, clock: BrokerClock
     ) -> None:
-        """`seconds` is the clock of waiting clients, which is the real one."""
         self.log = log
         self.publisher = publisher
         self.control = control
-        self.coordinator = coordinator
-        self.seconds = seconds
+        self.clock = clock
+        self.groups = Coordinator(log, clock)
         self._producer_ids = count()
+
+    def close(self) -> None:
+        """Time nothing any more."""
+        self.clock.close()
 
     def new_producer_id(self) -> int:
         """An id that no producer had before."""
