@@ -72,6 +72,7 @@ class TopicLog:
         self.end_position = 0
         self._created = 0
         self._topics: dict[str, Topic] = {}
+        self._names: dict[UUID, str] | None = None  # made when somebody asks
         self._permanent: dict[str, Topic] = {}
         self._memory = Memory()
         self._waiters = Waiters()
@@ -101,6 +102,7 @@ class TopicLog:
         topic = Topic(name, topic_id, partitions, retention, self.max_record_bytes, self._memory)
         self._created += 1
         self._topics[name] = topic
+        self._names = None
         if permanent:
             self._permanent[name] = topic
         self._changed(name)
@@ -110,6 +112,7 @@ class TopicLog:
         """Delete a topic with its records and the offsets that groups committed on it."""
         topic = self._topic(name)
         del self._topics[name]
+        self._names = None
         topic.delete()
         self.groups.forget_topic(name)
         self._changed(name)
@@ -124,7 +127,9 @@ class TopicLog:
 
     def topic_name(self, topic_id: UUID) -> str | None:
         """The name of the topic with that id, None if there is none."""
-        return next((n for n, topic in self._topics.items() if topic.topic_id == topic_id), None)
+        if self._names is None:
+            self._names = {topic.topic_id: name for name, topic in self._topics.items()}
+        return self._names.get(topic_id)
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics, by name."""
@@ -391,6 +396,7 @@ class TopicLog:
         for topic in self._topics.values():
             topic.delete()
         self._topics.clear()
+        self._names = None
         for name, topic in self._permanent.items():
             topic.empty()
             self._topics[name] = topic
@@ -421,6 +427,7 @@ class TopicLog:
             if remembered.get(name) is not topic:
                 topic.delete()
         self._topics.clear()
+        self._names = None
         self._topics.update(remembered)
         for state in snapshot.topics:
             state.topic.restore(state)

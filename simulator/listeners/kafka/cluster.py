@@ -8,6 +8,8 @@ from uuid import UUID
 
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.coordinator import Coordinator
+from simulator.listeners.kafka.fetch_sessions import FetchSessions
+from simulator.listeners.kafka.limits import FETCH_SESSIONS
 from simulator.log import Retention, TopicInfo, TopicLog
 from simulator.publishing import Publisher
 
@@ -40,6 +42,7 @@ class Cluster:
         self.control = control
         self.clock = clock
         self.groups = Coordinator(log, clock)
+        self.fetch_sessions = FetchSessions(FETCH_SESSIONS)
         self._producer_ids = count()
 
     def close(self) -> None:

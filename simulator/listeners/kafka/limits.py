@@ -24,3 +24,6 @@ NODE_ID: Final = 1
 
 NUM_PARTITIONS: Final = 1
 """`num.partitions`: of topics whose creator names no number."""
+
+FETCH_SESSIONS: Final = 1000
+"""`max.incremental.fetch.session.cache.slots`."""

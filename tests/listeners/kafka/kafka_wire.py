@@ -151,10 +151,22 @@ def fetch(
     partition_max_bytes: int = 1 << 20,
     isolation_level: int = 0,
     session: tuple[int, int] = (0, -1),
+    forgotten: tuple[tuple[str, int], ...] = (),
     topic_ids: dict[str, Any] | None = None,
     epoch: int = -1,
 ) -> dict[str, Any]:
-    """`places` are topics, partitions and offsets."""
+    """`places` are topics, partitions and offsets; `forgotten` are topics and partitions."""
+
+    def forgotten_topics(make: Make) -> tuple[Any, ...]:
+        return tuple(
+            make(
+                "ForgottenTopic",
+                topic=topic,
+                topic_id=(topic_ids or {}).get(topic),
+                partitions=(partition,),
+            )
+            for topic, partition in forgotten
+        )
 
     def topics(make: Make) -> tuple[Any, ...]:
         return tuple(
@@ -184,7 +196,7 @@ def fetch(
         "session_id": session[0],
         "session_epoch": session[1],
         "topics": topics,
-        "forgotten_topics_data": (),
+        "forgotten_topics_data": forgotten_topics,
     }
 
 

@@ -254,13 +254,6 @@ async def test_refusals_of_fetch(sim: AsyncSimulator, wire: Wire, version: int) 
     assert await error("nope", 0, 0) == ("unknown_topic_id" if version == 16 else by_name)
 
 
-async def test_no_session_is_kept(wire: Wire) -> None:
-    answer = await wire.ask(FETCH, 11, **fetch(("t", 0, 0), session=(0, 0)))
-    assert (answer.error_code.name, answer.session_id) == ("none", 0)
-    answer = await wire.ask(FETCH, 11, **fetch(session=(5, 1)))
-    assert answer.error_code.name == "fetch_session_id_not_found"
-
-
 async def test_read_committed_sees_the_same(wire: Wire) -> None:
     await stored(wire, "t", ONE)
     (part,) = await fetched(wire, ("t", 0, 0), isolation_level=1)

@@ -10,8 +10,8 @@ Behavior
 - OFFSET_OUT_OF_RANGE before the first offset kept and behind the end;
   UNKNOWN_TOPIC_OR_PARTITION, and UNKNOWN_TOPIC_ID from version 13 on; UNKNOWN_LEADER_EPOCH for an
   epoch that is still to come.
-- No fetch sessions are kept: the session id is 0, as from a broker whose session cache is full, and
-  clients then name all partitions each time (KIP-227). FETCH_SESSION_ID_NOT_FOUND for any other.
+- A client may open a session, and then names only what changes (KIP-227): see `fetch_sessions`.
+  FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
 - Without transactions the last stable offset is the high watermark.
 
 Version notes
@@ -26,9 +26,18 @@ from typing import Any, NamedTuple
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.fetch_sessions import (
+    NO_SESSION,
+    SESSIONLESS_EPOCH,
+    FetchSession,
+    Granted,
+    SessionError,
+    Wanted,
+    Watermarks,
+)
 from simulator.listeners.kafka.limits import MAX_FETCH_BYTES
 from simulator.listeners.kafka.registry import Request, api, later
-from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicLog, TopicNotFound
+from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
 
 
 class _Failed(Exception):
@@ -36,10 +45,20 @@ class _Failed(Exception):
         self.code = code
 
 
-class _Collected(NamedTuple):
-    """What there is now: (topic as asked, its partitions) pairs, their bytes, and any error."""
+class _Found(NamedTuple):
+    """What there is of one partition."""
 
-    topics: list[tuple[Any, list[Any]]]
+    wanted: Wanted
+    code: ErrorCode
+    records: bytes
+    start: int
+    end: int
+
+
+class _Collected(NamedTuple):
+    """What there is now, its bytes, and whether any of it is an error."""
+
+    found: list[_Found]
     size: int
     failed: bool
 
@@ -48,26 +67,63 @@ class _Collected(NamedTuple):
 def fetch(request: Request) -> Any:
     """Give records, at once or when there are some."""
     body = request.body
-    if request.version >= 7 and (body.session_id != 0 or body.session_epoch > 0):
+    granted = _granted(request)
+    if granted.error is not SessionError.NONE:
         return request.schema.response(
-            error_code=ErrorCode.fetch_session_id_not_found, session_id=0, responses=()
+            error_code=ErrorCode(granted.error.value), session_id=NO_SESSION, responses=()
         )
-    collected = _collect(request)
+    collected = _collect(request, granted)
     wait = body.max_wait.total_seconds()
-    if collected.size >= body.min_bytes or collected.failed or wait <= 0 or not body.topics:
-        return _response(request, collected)
-    return _Waiting(request, wait).future
+    if collected.size >= body.min_bytes or collected.failed or wait <= 0 or not granted.wanted:
+        return _response(request, granted, collected)
+    return _Waiting(request, granted, wait).future
+
+
+def _granted(request: Request) -> Granted:
+    """What the request wants to read, with the session that it is part of."""
+    body, version = request.body, request.version
+    by_id = version >= 13
+    wanted = [
+        Wanted(
+            topic.topic_id if by_id else topic.topic,
+            each.partition,
+            each.fetch_offset,
+            each.partition_max_bytes,
+            each.current_leader_epoch if version >= 9 else -1,
+            each.last_fetched_epoch if version >= 12 else -1,
+        )
+        for topic in body.topics
+        for each in topic.partitions
+    ]
+    if version < 7:
+        return Granted(SessionError.NONE, None, wanted)
+    forgotten = [
+        (topic.topic_id if by_id else topic.topic, partition)
+        for topic in body.forgotten_topics_data
+        for partition in topic.partitions
+    ]
+    if body.session_epoch == SESSIONLESS_EPOCH and body.session_id == NO_SESSION:
+        return Granted(SessionError.NONE, None, wanted)
+    return request.cluster.fetch_sessions.open(
+        request.node_id,
+        (body.session_id, body.session_epoch),
+        wanted,
+        forgotten,
+        by_id,
+        request.cluster.clock.now_ms(),
+    )
 
 
 class _Waiting:
     """A request that waits until there is enough, its time is over, or its client is gone."""
 
-    def __init__(self, request: Request, seconds: float) -> None:
+    def __init__(self, request: Request, granted: Granted, seconds: float) -> None:
         self.future: asyncio.Future[Any] = later()
         self._request = request
+        self._granted = granted
         self._log = request.cluster.log
         self._topics = {
-            name for topic in request.body.topics if (name := _name(request, topic)) is not None
+            name for each in granted.wanted if (name := _name(request, each)) is not None
         }
         self._loop = asyncio.get_running_loop()
         self._check_soon: asyncio.Handle | None = None
@@ -83,15 +139,18 @@ class _Waiting:
         self._check_soon = None
         if self.future.done():
             return
-        collected = _collect(self._request)
+        collected = _collect(self._request, self._granted)
         if collected.size >= self._request.body.min_bytes or collected.failed:
-            self.future.set_result(_response(self._request, collected))
+            self._answer(collected)
         else:
             self._log.wait(self._changed, self._topics)
 
     def _finish(self) -> None:
         if not self.future.done():
-            self.future.set_result(_response(self._request, _collect(self._request)))
+            self._answer(_collect(self._request, self._granted))
+
+    def _answer(self, collected: _Collected) -> None:
+        self.future.set_result(_response(self._request, self._granted, collected))
 
     def _clean_up(self, _: object) -> None:
         self._timer.cancel()
@@ -100,87 +159,87 @@ class _Waiting:
             self._check_soon.cancel()
 
 
-def _name(request: Request, topic: Any) -> str | None:
-    if request.version >= 13:
-        return request.cluster.topic_name(topic.topic_id)
-    name: str = topic.topic
-    return name
+def _name(request: Request, wanted: Wanted) -> str | None:
+    topic = wanted.topic
+    return topic if isinstance(topic, str) else request.cluster.topic_name(topic)
 
 
-def _response(request: Request, collected: _Collected) -> Any:
+def _response(request: Request, granted: Granted, collected: _Collected) -> Any:
     make = request.schema.make
+    session = granted.session
+    topics: dict[Any, list[Any]] = {}
+    for found in collected.found:
+        if session is None or _is_told(session, found) or not granted.incremental:
+            topics.setdefault(found.wanted.topic, []).append(_partition(request, found))
     by_id = request.version >= 13
     return request.schema.response(
         error_code=ErrorCode.none,
-        session_id=0,
+        session_id=NO_SESSION if session is None else session.session_id,
         responses=tuple(
             make(
                 "FetchableTopicResponse",
                 partitions=tuple(partitions),
-                **({"topic_id": topic.topic_id} if by_id else {"topic": topic.topic}),
+                **({"topic_id": topic} if by_id else {"topic": topic}),
             )
-            for topic, partitions in collected.topics
+            for topic, partitions in topics.items()
         ),
     )
 
 
-def _collect(request: Request) -> _Collected:
-    body, log = request.body, request.cluster.log
-    left = min(body.max_bytes, MAX_FETCH_BYTES)
+def _is_told(session: FetchSession, found: _Found) -> bool:
+    """Whether the client of a session must be told, which is noted."""
+    key = (found.wanted.topic, found.wanted.partition)
+    marks = Watermarks(found.end, found.end, found.start)
+    failed = found.code is not ErrorCode.none
+    return session.told(key, marks, failed=failed, records=bool(found.records))
+
+
+def _collect(request: Request, granted: Granted) -> _Collected:
+    left = min(request.body.max_bytes, MAX_FETCH_BYTES)
     size, failed = 0, False
-    topics = []
-    for topic in body.topics:
-        name = _name(request, topic)
-        partitions = []
-        for wanted in topic.partitions:
-            records, start, end = b"", -1, -1
-            code = ErrorCode.none
-            try:
-                if name is None:
-                    raise _Failed(ErrorCode.unknown_topic_id)
-                limit = min(left, wanted.partition_max_bytes)
-                records, start, end = _read(request, log, name, wanted, limit, size == 0)
-            except _Failed as error:
-                code, failed = error.code, True
-            left -= len(records)
-            size += len(records)
-            partitions.append(_partition(request, wanted.partition, code, records, start, end))
-        topics.append((topic, partitions))
-    return _Collected(topics, size, failed)
+    all_found = []
+    for wanted in granted.wanted:
+        try:
+            found = _read(request, wanted, min(left, wanted.max_bytes), size == 0)
+        except _Failed as error:
+            found, failed = _Found(wanted, error.code, b"", -1, -1), True
+        left -= len(found.records)
+        size += len(found.records)
+        all_found.append(found)
+    return _Collected(all_found, size, failed)
 
 
-def _read(
-    request: Request, log: TopicLog, topic: str, wanted: Any, limit: int, first: bool
-) -> tuple[bytes, int, int]:
+def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
     """The records of one partition, and its bounds."""
+    log, topic = request.cluster.log, _name(request, wanted)
+    if topic is None:
+        raise _Failed(ErrorCode.unknown_topic_id)
     try:
         start, end = log.bounds(topic, wanted.partition)
-        if request.version >= 9 and wanted.current_leader_epoch > 0:
+        if wanted.leader_epoch > 0:
             raise _Failed(ErrorCode.unknown_leader_epoch)
         if not first and limit <= 0:
-            return b"", start, end
-        batches = log.read_batches(topic, wanted.partition, wanted.fetch_offset, max(limit, 0))
+            return _Found(wanted, ErrorCode.none, b"", start, end)
+        batches = log.read_batches(topic, wanted.partition, wanted.offset, max(limit, 0))
     except (TopicNotFound, PartitionNotFound):
         raise _Failed(ErrorCode.unknown_topic_or_partition) from None
     except OffsetOutOfRange:
         raise _Failed(ErrorCode.offset_out_of_range) from None
     if not first and batches and len(batches[0]) > limit:
-        return b"", start, end
-    return b"".join(batches), start, end
+        batches = []
+    return _Found(wanted, ErrorCode.none, b"".join(batches), start, end)
 
 
-def _partition(
-    request: Request, index: int, code: ErrorCode, records: bytes, start: int, end: int
-) -> Any:
+def _partition(request: Request, found: _Found) -> Any:
     read_committed = request.body.isolation_level == 1
     return request.schema.make(
         "PartitionData",
-        partition_index=index,
-        error_code=code,
-        high_watermark=end,
-        last_stable_offset=end,
-        log_start_offset=start,
+        partition_index=found.wanted.partition,
+        error_code=found.code,
+        high_watermark=found.end,
+        last_stable_offset=found.end,
+        log_start_offset=found.start,
         aborted_transactions=() if read_committed else None,
         preferred_read_replica=-1,
-        records=records,
+        records=found.records,
     )
