@@ -207,3 +207,7 @@ def _api_versions(port: int) -> bool:
             return len(connection.recv(8)) > 0
     except OSError:
         return False
+
+
+if __name__ == "__main__":
+    print(fetch_jars())

@@ -19,7 +19,14 @@ from kio.schema.errors import ErrorCode
 from simulator.listeners.kafka.limits import NODE_ID
 from simulator.listeners.kafka.registry import Request, api
 
-GROUP, TRANSACTION = 0, 1
+GROUP, TRANSACTION, SHARE = 0, 1, 2
+
+
+MALFORMED = (
+    "This most likely occurs because of a request being malformed by the client library or the "
+    "message was sent to an incompatible broker. See the broker logs for more details."
+)
+"""What Kafka says beside INVALID_REQUEST."""
 
 
 @api(10, "find_coordinator", (0, 5))
@@ -32,9 +39,10 @@ def find_coordinator(request: Request) -> Any:
         "host": host,
         "port": port,
         "error_code": ErrorCode.none,
-        "error_message": None,
+        "error_message": "NONE" if request.version < 4 else "",
     }
     if kind != GROUP:
+        text = "" if kind == SHARE and request.version >= 4 else MALFORMED
         found = {
             "node_id": -1,
             "host": "",
@@ -42,7 +50,9 @@ def find_coordinator(request: Request) -> Any:
             "error_code": ErrorCode.transactional_id_authorization_failed
             if kind == TRANSACTION
             else ErrorCode.invalid_request,
-            "error_message": "this broker serves no transactions and no share groups",
+            "error_message": text
+            if kind != TRANSACTION
+            else "this broker serves no transactions and no share groups",
         }
     if request.version < 4:
         return request.schema.response(**found)

@@ -7,6 +7,7 @@ Behavior
   `auto.create.topics.enable` has it by default. Clients before version 4 cannot say, and allow it.
 - Otherwise UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION for an impossible name, and
   UNKNOWN_TOPIC_ID for an id that no topic has. Nothing is created for an id.
+- A topic that is named twice is told once. Ids before version 12 are INVALID_REQUEST.
 - The address of the broker is that at which the client has reached it.
 
 Version notes
@@ -27,6 +28,7 @@ from simulator.listeners.kafka.cluster import CLUSTER_ID
 from simulator.listeners.kafka.limits import NODE_ID, NUM_PARTITIONS
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidTopicName, TopicInfo
+from simulator.log.topic import check_topic_name
 
 NOT_ASKED = -(1 << 31)
 
@@ -44,6 +46,8 @@ def metadata(request: Request) -> Any:
     """Describe the cluster."""
     body, version, make = request.body, request.version, request.schema.make
     wanted = body.topics
+    if 10 <= version < 12 and any(topic.name is None or topic.topic_id for topic in wanted or ()):
+        return _invalid(request)
     if wanted is None or (version == 0 and not wanted):
         topics = [_described(request, info) for info in request.cluster.log.topics()]
     else:
@@ -51,7 +55,7 @@ def metadata(request: Request) -> Any:
             _by_id(request, topic.topic_id)
             if version >= 10 and topic.name is None
             else _by_name(request, topic.name)
-            for topic in wanted
+            for topic in dict.fromkeys(wanted)
         ]
     host, port = request.local
     cluster_operations = NOT_ASKED
@@ -67,15 +71,30 @@ def metadata(request: Request) -> Any:
     )
 
 
+def _invalid(request: Request) -> Any:
+    """The answer to a request that asks for ids in a version where servers only tell them."""
+    return request.schema.response(
+        brokers=(),
+        cluster_id=None,
+        controller_id=-1,
+        topics=tuple(
+            _failed(request, ErrorCode.invalid_request, topic.name, topic.topic_id)
+            for topic in request.body.topics
+        ),
+        cluster_authorized_operations=NOT_ASKED,
+    )
+
+
 def _by_name(request: Request, name: str) -> Any:
     log, body = request.cluster.log, request.body
     if not log.has_topic(name):
-        if request.version >= 4 and not body.allow_auto_topic_creation:
-            return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
         try:
-            request.cluster.control.create_topic(name, partitions=NUM_PARTITIONS)
+            check_topic_name(name)
         except InvalidTopicName:
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
+        if request.version >= 4 and not body.allow_auto_topic_creation:
+            return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
+        request.cluster.control.create_topic(name, partitions=NUM_PARTITIONS)
     return _described(request, log.topic(name))
 
 

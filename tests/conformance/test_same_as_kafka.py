@@ -1,0 +1,24 @@
+"""The same steps on this broker and on a real Apache Kafka have the same answers."""
+
+from __future__ import annotations
+
+import pytest
+from brokers import Pair
+from differing import DOCUMENT, differences, documented, outdated, unexplained
+from steps import all_steps
+
+
+@pytest.mark.parametrize("steps", all_steps())
+async def test_same_answers(pair: Pair, steps: str) -> None:
+    ours, theirs = await pair.play(all_steps()[steps])
+    assert ours, "these steps asked nothing"
+    found = differences(ours, theirs)
+    strange = unexplained(steps, found)
+    assert not strange, "\n".join(["differs, and is not documented:", *map(str, strange)])
+    rotten = outdated(steps, found)
+    assert not rotten, f"{DOCUMENT.name} names differences that are gone: {', '.join(rotten)}"
+
+
+def test_documented_differences_name_steps() -> None:
+    named = {name for row in documented() for name in row.steps if "*" not in name}
+    assert named <= set(all_steps())
