@@ -1,0 +1,26 @@
+"""Loading the codec: quickly, and with nothing left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import sys
+import simulator.listeners.kafka
+assert not any(name.split(".")[0] == "kio" for name in sys.modules), "loaded before any client"
+from simulator.listeners.kafka.registry import registered
+assert registered()
+assert "kio.schema.errors" in sys.modules
+assert "hypothesis" not in sys.modules
+import hypothesis.strategies
+"""
+
+
+def test_the_codec_comes_with_the_first_client_and_without_hypothesis(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert finished.stderr == ""
+    assert list(tmp_path.iterdir()) == []
