@@ -15,7 +15,8 @@ from typing import Any, cast
 
 from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.errors import ProtocolViolation
-from simulator.listeners.kafka.limits import IDLE_SECONDS, MAX_REQUEST_BYTES, READ_AHEAD_BYTES
+from simulator.listeners.kafka.frames import Frames
+from simulator.listeners.kafka.limits import IDLE_SECONDS, MAX_REQUEST_BYTES
 from simulator.listeners.kafka.messages import Version, version_of
 from simulator.listeners.kafka.registry import NO_RESPONSE, Request, registered
 from simulator.listeners.kafka.session import Session
@@ -26,7 +27,7 @@ _API_VERSIONS = 18
 _HEADER = struct.Struct(">hhi")
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """The state of one connection; `open_connections` is the listener's set of them."""
 
     def __init__(
@@ -45,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = idle_seconds
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._buffer = bytearray()
+        self._frames = Frames(MAX_REQUEST_BYTES)
         self._pending: Future[Any] | None = None
         self._held = False  # the client does not read its answers
         self._paused = False  # and is not read from either
@@ -76,7 +77,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of whatever was being waited for."""
         self._open.discard(self)
-        self._buffer.clear()
+        self._frames.complete.clear()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         if self._pending is not None:
@@ -107,29 +108,30 @@ class Connection(asyncio.Protocol):
 
     # Frames
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes are to go."""
+        return self._frames.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Answer every request that is complete."""
         self._active_at = self._loop.time()
-        self._buffer += data
+        try:
+            self._frames.received(nbytes)
+        except ProtocolViolation as error:
+            self._advance()  # with what came before it
+            self._refuse(error)
+            return
         self._advance()
 
     def _advance(self) -> None:
-        buffer = self._buffer
+        frames = self._frames.complete
         try:
-            while self._pending is None and not self._held and len(buffer) >= 4:
-                size = int.from_bytes(buffer[:4], "big", signed=True)
-                if not _HEADER.size <= size <= MAX_REQUEST_BYTES:
-                    raise ProtocolViolation(f"a request of {size} bytes")
-                if len(buffer) < 4 + size:
-                    break
-                with memoryview(buffer) as view:
-                    frame = bytes(view[4 : 4 + size])
-                del buffer[: 4 + size]
-                self._serve(frame)
+            while frames and self._pending is None and not self._held:
+                self._serve(frames.popleft())
         except ProtocolViolation as error:
             self._refuse(error)
             return
-        waiting = (self._pending is not None or self._held) and len(buffer) > READ_AHEAD_BYTES
+        waiting = bool(frames)
         if waiting != self._paused and not self._transport.is_closing():
             self._paused = waiting
             if waiting:
@@ -139,10 +141,10 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: Exception) -> None:
         logger.warning("%s: connection closed: %s", self._peer, error)
-        self._buffer.clear()
+        self._frames.complete.clear()
         self._transport.close()
 
-    def _serve(self, frame: bytes) -> None:
+    def _serve(self, frame: bytes | memoryview) -> None:
         """Begin one request, and answer it unless it has to wait."""
         if self._transport.is_closing():
             return

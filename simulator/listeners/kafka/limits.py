@@ -16,9 +16,6 @@ MAX_CONNECTIONS: Final = 1000
 IDLE_SECONDS: Final = 600.0
 """`connections.max.idle.ms`, in seconds."""
 
-READ_AHEAD_BYTES: Final = 65_536
-"""Bytes of further requests that are read while one is being answered."""
-
 NODE_ID: Final = 1
 """The only broker, which leads every partition and coordinates every group."""
 

@@ -6,7 +6,6 @@ a second, and a client uses one version of each API.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
@@ -15,6 +14,37 @@ from importlib import import_module
 from typing import Any
 
 NO_TIME = timedelta(0)
+
+
+_Writer = Callable[[Any, Any], None]
+
+
+class Pieces:
+    """Bytes in several parts, which the response takes as if they were one, without copying."""
+
+    __slots__ = ("parts", "size")
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self.parts = parts
+        self.size = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class _Frame:
+    """What the codec writes into."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts = [b""]  # the size comes here
+
+    def write(self, data: bytes | Pieces) -> None:
+        if isinstance(data, Pieces):
+            self.parts += data.parts
+        else:
+            self.parts.append(data)
 
 
 class Version:
@@ -35,10 +65,10 @@ class Version:
         self._header = response.__header_schema__
         self._read_header = entity_reader(request.__header_schema__)
         self._read_body = entity_reader(request)
-        self._write_header = entity_writer(self._header)
-        self._write_body = entity_writer(response)
+        self._write_header: _Writer = entity_writer(self._header)
+        self._write_body: _Writer = entity_writer(response)
 
-    def read(self, frame: bytes) -> tuple[Any, Any]:
+    def read(self, frame: bytes | memoryview) -> tuple[Any, Any]:
         """The header and the body of a request; raises what the codec raises."""
         header, size = self._read_header(frame, 0)
         body, _ = self._read_body(frame, size)
@@ -57,14 +87,11 @@ class Version:
 
     def write(self, correlation_id: int, response: Any) -> bytes:
         """The response as a frame, its size in front."""
-        buffer = io.BytesIO(b"\0\0\0\0")
-        buffer.seek(4)
-        self._write_header(buffer, self._header(correlation_id=correlation_id))
-        self._write_body(buffer, response)
-        frame = buffer.getbuffer()
-        frame[:4] = (len(frame) - 4).to_bytes(4, "big")
-        del frame
-        return buffer.getvalue()
+        frame = _Frame()
+        self._write_header(frame, self._header(correlation_id=correlation_id))
+        self._write_body(frame, response)
+        frame.parts[0] = sum(map(len, frame.parts)).to_bytes(4, "big")
+        return b"".join(frame.parts)
 
 
 @cache

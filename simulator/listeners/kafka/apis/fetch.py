@@ -36,6 +36,7 @@ from simulator.listeners.kafka.fetch_sessions import (
     Watermarks,
 )
 from simulator.listeners.kafka.limits import MAX_FETCH_BYTES
+from simulator.listeners.kafka.messages import Pieces
 from simulator.listeners.kafka.registry import Request, api, later
 from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
 
@@ -50,7 +51,7 @@ class _Found(NamedTuple):
 
     wanted: Wanted
     code: ErrorCode
-    records: bytes
+    records: bytes | Pieces
     start: int
     end: int
 
@@ -227,7 +228,8 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
         raise _Failed(ErrorCode.offset_out_of_range) from None
     if not first and batches and len(batches[0]) > limit:
         batches = []
-    return _Found(wanted, ErrorCode.none, b"".join(batches), start, end)
+    records = batches[0] if len(batches) == 1 else Pieces(batches)
+    return _Found(wanted, ErrorCode.none, records, start, end)
 
 
 def _partition(request: Request, found: _Found) -> Any:
