@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.log import Record, Retention
     from simulator.scenario.errors import PlayFailed, ScriptError
     from simulator.scenario.player import Outcome
+    from simulator.settings import KafkaBroker
     from simulator.simulator import AsyncSimulator
     from simulator.testing.events import Event
     from simulator.testing.waiting import WaitTimeout
@@ -30,6 +31,7 @@ __all__ = [
     "Catalog",
     "Event",
     "InvalidEvent",
+    "KafkaBroker",
     "Outcome",
     "PlayFailed",
     "Record",
@@ -46,6 +48,7 @@ _HOMES = {
     "Catalog": "simulator.catalog",
     "Event": "simulator.testing.events",
     "InvalidEvent": "simulator.catalog",
+    "KafkaBroker": "simulator.settings",
     "Outcome": "simulator.scenario.player",
     "PlayFailed": "simulator.scenario.errors",
     "Record": "simulator.log",

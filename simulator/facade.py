@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
+from simulator.kafka_control import KafkaControl
 from simulator.log import Retention, TopicInfo
 from simulator.log.topic_log import DEFAULT_MAX_BYTES
 from simulator.loop_thread import LoopThread
@@ -20,7 +21,7 @@ from simulator.publishing import EventValue, Published
 from simulator.scenario.live_chat import LiveChat, SendResult, Session
 from simulator.scenario.player import Outcome
 from simulator.scenario.script import Script
-from simulator.settings import Settings
+from simulator.settings import KafkaBroker, Settings
 from simulator.simulator import AsyncSimulator
 from simulator.testing.events import Event
 from simulator.testing.waiting import WaitTimeout
@@ -53,7 +54,7 @@ class Simulator:
         host: str = "127.0.0.1",
         grpc_port: int | None = 0,
         kafka_port: int | None = 0,
-        brokers: int = 1,
+        brokers: int | Sequence[KafkaBroker] = 1,
         config: Mapping[str, object] | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         catalog: Catalog | None = None,
@@ -145,7 +146,7 @@ class Simulator:
 
     @property
     def bootstrap_servers(self) -> str:
-        """The address that Kafka clients begin with, `host:port`."""
+        """The addresses that Kafka clients begin with: `host:port`, of several brokers with ","."""
         return self._sim.bootstrap_servers
 
     # --- stories and events ----------------------------------------------------------------
@@ -226,6 +227,11 @@ class Simulator:
     def clock(self) -> ClockControl:
         """The simulator's clock: `sim.clock.advance("31s")`."""
         return ClockControl(self._running, self._sim)
+
+    @property
+    def kafka(self) -> KafkaControl:
+        """The Kafka brokers: `sim.kafka.stop_broker(2)`."""
+        return KafkaControl(self._running, self._sim.kafka)
 
     @property
     def chat(self) -> ChatControl:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -19,6 +19,15 @@ DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_BROKERS: Final = 100
 
 
+@dataclass(frozen=True, slots=True)
+class KafkaBroker:
+    """A Kafka broker by id; port 0 takes a free one. Racks keep replicas apart (KIP-36)."""
+
+    node_id: int
+    port: int = 0
+    rack: str | None = None
+
+
 class InvalidSetting(SimulatorError):
     """A value that no simulator can be set up with."""
 
@@ -33,14 +42,14 @@ class Settings:
     """How a simulator is set up; raises `InvalidSetting` or `NotAnInstant`.
 
     `seed`: of everything random. `start`: where its clock begins, an aware datetime or RFC 3339
-    text; by default `DEFAULT_START` for a virtual clock and the present for a running one.
-    `speed`: None for virtual time, which moves only as stories play or `clock.advance` is called;
-    otherwise seconds of the simulator's time per real second. `validate`: whether events must
-    conform to the catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None
-    for no listener. `kafka_port`: the same for Kafka's clients. `brokers`: how many Kafka brokers
-    there seem to be. `config`: settings of the brokers by Kafka's own names, such as
-    `{"num.partitions": 4}`. `max_bytes`: the bound on what the log holds. `catalog`: which events
-    exist, by default the Chat Events.
+    text; by default `DEFAULT_START` for a virtual clock and the present for a running one. `speed`:
+    None for virtual time, which moves only as stories play or `clock.advance` is called; otherwise
+    seconds of the simulator's time per real second. `validate`: whether events must conform to the
+    catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None for no listener.
+    `kafka_port`: the same for Kafka's clients. `brokers`: how many Kafka brokers there are, at that
+    port and those that follow it, or each of them as a `KafkaBroker`. `config`: settings of the
+    brokers by Kafka's own names, such as `{"num.partitions": 4}`. `max_bytes`: the bound on what
+    the log holds. `catalog`: which events exist, by default the Chat Events.
     """
 
     seed: int = 0
@@ -50,7 +59,7 @@ class Settings:
     host: str = "127.0.0.1"
     grpc_port: int | None = 0
     kafka_port: int | None = 0
-    brokers: int = 1
+    brokers: int | Sequence[KafkaBroker] = 1
     config: Mapping[str, object] = field(default_factory=dict)
     max_bytes: int = DEFAULT_MAX_BYTES
     catalog: Catalog | None = None
@@ -64,9 +73,28 @@ class Settings:
         if self.kafka_port is not None and not 0 <= self.kafka_port <= 65_535:
             rule = "use 1 to 65535, 0 for a free port, or None for no Kafka"
             raise InvalidSetting("kafka_port", self.kafka_port, rule)
-        if not 1 <= self.brokers <= MAX_BROKERS:
-            raise InvalidSetting("brokers", self.brokers, f"use 1 to {MAX_BROKERS}")
+        self._check_brokers()
         if self.max_bytes < 1:
             raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
         if self.start is not None:
             instant_ns(self.start)
+
+    @property
+    def kafka_brokers(self) -> Sequence[KafkaBroker]:
+        """Each broker, with its port."""
+        if not isinstance(self.brokers, int):
+            return self.brokers
+        port = self.kafka_port or 0
+        return [KafkaBroker(1 + n, port + n if port else 0) for n in range(self.brokers)]
+
+    def _check_brokers(self) -> None:
+        number = self.brokers if isinstance(self.brokers, int) else len(self.brokers)
+        if not 1 <= number <= MAX_BROKERS:
+            raise InvalidSetting("brokers", self.brokers, f"use 1 to {MAX_BROKERS}")
+        ids = [broker.node_id for broker in self.kafka_brokers]
+        if len(set(ids)) < len(ids) or not all(0 <= node_id < 1 << 31 for node_id in ids):
+            raise InvalidSetting("brokers", self.brokers, "each needs an id of its own, from 0 on")
+        ports = [broker.port for broker in self.kafka_brokers if broker.port]
+        if len(set(ports)) < len(ports) or not all(0 < port <= 65_535 for port in ports):
+            rule = "each needs a port of its own, 1 to 65535, or 0 for a free one"
+            raise InvalidSetting("brokers", self.brokers, rule)

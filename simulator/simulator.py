@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.instants import instant_ns
+from simulator.kafka_control import AsyncKafkaControl
 from simulator.listeners.grpc import GrpcListener
 from simulator.log import Headers, InvalidRecord, Retention, TopicInfo, TopicLog
 from simulator.options import EventConditions, PlayOptions, PublishOptions, check_words
@@ -56,7 +57,7 @@ class AsyncSimulator:
         self._listener: GrpcListener | None = None
         self._target: str | None = None
         self._kafka: KafkaListener | None = None
-        self._bootstrap: str | None = None
+        self.kafka = AsyncKafkaControl(self._kafka_listener)
         self._reaper: asyncio.Handle | None = None
         if isinstance(self.clock, VirtualClock):
             self.clock.on_advance(self._advanced)
@@ -97,14 +98,15 @@ class AsyncSimulator:
         if self.settings.kafka_port is not None:
             from simulator.listeners.kafka import KafkaListener  # not needed by most
 
-            self._kafka = KafkaListener(
+            kafka = KafkaListener(
                 self.settings.host,
-                self.settings.kafka_port,
+                brokers=self.settings.kafka_brokers,
                 log=self.log,
                 publisher=self.publisher,
                 control=self,
             )
-            self._bootstrap = await self._kafka.start()
+            await kafka.start()
+            self._kafka = kafka
 
     async def stop(self) -> None:
         """Close the doors and stop the stories; what was appended stays readable here.
@@ -112,7 +114,7 @@ class AsyncSimulator:
         Does nothing when it is not started, and can be started again.
         """
         self._started = False
-        self._target = self._bootstrap = None
+        self._target = None
         self.player.stop_all()
         self._retention.disarm()
         listener, self._listener = self._listener, None
@@ -139,10 +141,13 @@ class AsyncSimulator:
 
     @property
     def state(self) -> str:
-        """In words: `stopped`, `running`, or `running, gRPC on 127.0.0.1:50051`."""
+        """In words: `stopped`, or `running, gRPC on 127.0.0.1:50051, Kafka on 127.0.0.1:9092`."""
         if not self._started:
             return "stopped"
-        return "running" if self._target is None else f"running, gRPC on {self._target}"
+        doors = [] if self._target is None else [f"gRPC on {self._target}"]
+        if self._kafka is not None:
+            doors.append(f"Kafka on {self._kafka.bootstrap_servers}")
+        return ", ".join(["running", *doors])
 
     @property
     def grpc_target(self) -> str:
@@ -155,12 +160,11 @@ class AsyncSimulator:
 
     @property
     def bootstrap_servers(self) -> str:
-        """The address that Kafka clients begin with, `host:port`."""
-        if self._bootstrap is None:
-            raise SimulatorError(
-                "this simulator has no Kafka listener: it is not started, or kafka_port is None"
-            )
-        return self._bootstrap
+        """The addresses that Kafka clients begin with: `host:port`, of several brokers with ",".
+
+        Brokers that are stopped are left out.
+        """
+        return self._kafka_listener().bootstrap_servers
 
     # --- stories ---------------------------------------------------------------------------
 
@@ -306,10 +310,13 @@ class AsyncSimulator:
     def reset(self) -> None:
         """Make the simulator as it was when it started: empty, its clock and chance at the start.
 
-        Stories that run are stopped. Subscribers stay connected and see what comes next.
+        Stories that run are stopped. Subscribers stay connected and see what comes next. Kafka
+        brokers that were stopped start again.
         """
         self.player.reset()
         self.log.reset()
+        if self._kafka is not None:
+            self._kafka.reset()
         self.chat.reset()
         if isinstance(self.clock, VirtualClock):
             self.clock.restart(_virtual_start_ns(self.settings))
@@ -385,6 +392,13 @@ class AsyncSimulator:
                 catalog.find(name)
         for path in where:
             catalog.check_path(path, topics)
+
+    def _kafka_listener(self) -> KafkaListener:
+        if self._kafka is None:
+            raise SimulatorError(
+                "this simulator has no Kafka listener: it is not started, or kafka_port is None"
+            )
+        return self._kafka
 
     def _advanced(self, by_ns: int) -> None:
         if self._kafka is not None:

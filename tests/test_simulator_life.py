@@ -35,11 +35,14 @@ def test_the_listener_answers_as_soon_as_it_is_entered(sim: Simulator) -> None:
 
 
 def test_its_text_says_whether_and_where_it_runs(sim: Simulator) -> None:
-    assert repr(sim) == f"<Simulator running, gRPC on {sim.grpc_target}>"
+    assert (
+        repr(sim)
+        == f"<Simulator running, gRPC on {sim.grpc_target}, Kafka on {sim.bootstrap_servers}>"
+    )
     sim.stop()
     assert repr(sim) == "<Simulator stopped>"
     assert repr(AsyncSimulator()) == "<AsyncSimulator stopped>"
-    with Simulator(grpc_port=None) as other:
+    with Simulator(grpc_port=None, kafka_port=None) as other:
         assert repr(other) == "<Simulator running>"
 
 

@@ -12,12 +12,12 @@ from sortedcontainers import SortedDict  # type: ignore[import-untyped]
 from simulator.log.batch_segment import SEGMENT_BATCHES, BatchSegment
 from simulator.log.batches import Batch
 from simulator.log.columns import RecordColumns
+from simulator.log.leader_epochs import FIRST_EPOCH, EpochEnd, FrozenEpochs, LeaderEpochs
 from simulator.log.memory import Memory
 from simulator.log.producers import Producers
 from simulator.log.record import Headers
 from simulator.log.retention import Retention
 from simulator.log.segment import (
-    LEADER_EPOCH,
     SEGMENT_BYTES,
     SEGMENT_RECORDS,
     Segment,
@@ -36,7 +36,7 @@ AnySegment = Segment | BatchSegment
 _NOTHING: Final[SortedDict[int, AnySegment]] = SortedDict()
 """The segments of every empty partition; always copied before it is written to."""
 
-_CLOSED: Final = Segment(sys.maxsize, 0, Memory())
+_CLOSED: Final = Segment(sys.maxsize, 0, Memory(), 0)
 """Stands for the growing segment where there is none: no offset lies in it."""
 
 
@@ -49,6 +49,7 @@ class PartitionState(NamedTuple):
     start_bytes: int
     end_bytes: int
     timeline: Timeline
+    epochs: FrozenEpochs
 
 
 class Partition:
@@ -71,6 +72,7 @@ class Partition:
         "deleted",
         "end",
         "end_bytes",
+        "epochs",
         "index",
         "producers",
         "source",
@@ -88,10 +90,12 @@ class Partition:
         self._memory = memory
         self.producers = Producers()
         self.timeline = Timeline()
-        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline))
+        self.epochs = LeaderEpochs()
+        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline, FIRST_EPOCH))
 
     def _load(self, state: PartitionState) -> None:
-        self._segments, self.start, self.end, self.start_bytes, self.end_bytes, _ = state
+        self._segments, self.start, self.end, self.start_bytes, self.end_bytes, _, epochs = state
+        self.epochs.restore(epochs, self.end)
         self.producers.clear()
         self._seal()
         self._share()
@@ -144,7 +148,7 @@ class Partition:
     def _begin_segment(self, timestamp: int) -> None:
         array("q", (timestamp,))  # no segment is begun for a record that will be refused
         self._memory.reap(REAP_SEGMENTS)
-        self._open(Segment(self.end, self.end_bytes, self._memory))
+        self._open(Segment(self.end, self.end_bytes, self._memory, self.epochs.latest))
 
     def _open(self, segment: Segment) -> None:
         self._own_segments()[segment.base_offset] = segment
@@ -176,10 +180,16 @@ class Partition:
             segment = BatchSegment(offset, self.end_bytes, self._memory)
             self._own_segments()[offset] = segment
             self._active_batches = segment
-        segment.append(batch, LEADER_EPOCH, position, unchecked)
+        segment.append(batch, self.epochs.latest, position, unchecked)
         self.end_bytes += len(batch.raw)
         self.end = self._roll_at = offset + batch.records  # a plain record begins its own segment
         return offset
+
+    def begin_epoch(self, epoch: int) -> None:
+        """A new leader appends from now on."""
+        if epoch != self.epochs.latest:
+            self._seal()
+            self.epochs.begin(epoch, self.end)
 
     # Cutting
 
@@ -295,6 +305,11 @@ class Partition:
         ]
         return max(found, default=None)
 
+    def epoch_end(self, epoch: int) -> EpochEnd:
+        """Where the records of a leader epoch end."""
+        self.epochs.cut_front(self.start)
+        return self.epochs.end_of(epoch, self.end)
+
     def stop(
         self, offset: int, max_records: int, max_bytes: int, before_position: int = sys.maxsize
     ) -> int:
@@ -386,7 +401,13 @@ class Partition:
         self._seal()
         self._share()
         return PartitionState(
-            self._segments, self.start, self.end, self.start_bytes, self.end_bytes, self.timeline
+            self._segments,
+            self.start,
+            self.end,
+            self.start_bytes,
+            self.end_bytes,
+            self.timeline,
+            self.epochs.freeze(),
         )
 
     def restore(self, state: PartitionState) -> None:
@@ -400,7 +421,7 @@ class Partition:
         """Hold nothing and begin again at offset 0."""
         if self.end:
             self.timeline = Timeline(self.timeline, 0)
-        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline))
+        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline, FIRST_EPOCH))
         self.deleted = False
 
     def delete(self) -> None:

@@ -31,9 +31,6 @@ SEGMENT_BYTES: Final = 4 * 1024 * 1024
 RECORD_MEMORY: Final = 128
 """Memory of a record besides its bytes: two object headers, rounding, and its row of columns."""
 
-LEADER_EPOCH: Final = 0
-"""Of every batch: partitions keep their leader."""
-
 _NONE: Final[frozenset[int]] = frozenset()
 
 HEADER_MEMORY: Final = 200
@@ -60,14 +57,18 @@ class Segment:
         "headers",
         "headers_memory",
         "keys",
+        "leader_epoch",
         "positions",
         "timestamps",
         "unchecked",
         "values",
     )
 
-    def __init__(self, base_offset: int, base_bytes: int, memory: Memory) -> None:
+    def __init__(
+        self, base_offset: int, base_bytes: int, memory: Memory, leader_epoch: int
+    ) -> None:
         self.base_offset = base_offset
+        self.leader_epoch = leader_epoch  # in which all its records were appended
         self.base_bytes = base_bytes  # of everything ever appended to the partition before it
         self.values: list[bytes | None] = []
         self.keys: list[bytes | None] = []
@@ -222,7 +223,7 @@ class Segment:
     def _encode(self, low: int, high: int) -> bytes:
         rows = self.rows(low, high)
         return encode_batch(
-            low, LEADER_EPOCH, rows.timestamps, rows.keys, rows.values, rows.headers
+            low, self.leader_epoch, rows.timestamps, rows.keys, rows.values, rows.headers
         )
 
     def tail_offset(self, offset: int) -> int:
@@ -235,7 +236,7 @@ class Segment:
         It accounts for their memory from now on; drop this one.
         """
         index = offset - self.base_offset
-        copy = Segment(offset, self.bytes_before(offset), self._account)
+        copy = Segment(offset, self.bytes_before(offset), self._account, self.leader_epoch)
         copy.values = self.values[index:]
         copy.keys = self.keys[index:]
         copy.timestamps = self.timestamps[index:]

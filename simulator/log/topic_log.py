@@ -27,6 +27,7 @@ from simulator.log.errors import (
     TopicNotFound,
 )
 from simulator.log.groups import GroupOffsets
+from simulator.log.leader_epochs import EpochEnd
 from simulator.log.memory import Memory
 from simulator.log.partition import Partition
 from simulator.log.record import Headers, Record, RecordPlace, check_timestamp, headers_size
@@ -130,6 +131,15 @@ class TopicLog:
         if self._names is None:
             self._names = {topic.topic_id: name for name, topic in self._topics.items()}
         return self._names.get(topic_id)
+
+    def shape(self, name: str) -> tuple[UUID, int]:
+        """The id of a topic and its number of partitions; raises TopicNotFound."""
+        topic = self._topic(name)
+        return topic.topic_id, len(topic.partitions)
+
+    def shapes(self) -> list[tuple[UUID, int]]:
+        """Ids and numbers of partitions of all topics, in the order of their creation."""
+        return [(topic.topic_id, len(topic.partitions)) for topic in self._topics.values()]
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics, by name."""
@@ -329,6 +339,25 @@ class TopicLog:
             self,
             [(self._partition(*place), offset) for place, offset in sorted(starts.items())],
         )
+
+    # Leaders
+
+    def leader_epoch(self, topic: str, partition: int) -> int:
+        """The epoch that records are appended in; raises TopicNotFound or PartitionNotFound."""
+        return self._partition(topic, partition).epochs.latest
+
+    def begin_epoch(self, topic: str, partition: int, epoch: int) -> None:
+        """A leader of a later epoch takes over; whoever waits for the topic is called."""
+        self._partition(topic, partition).begin_epoch(epoch)
+        self._changed(topic)
+
+    def epoch_at(self, topic: str, partition: int, offset: int) -> int:
+        """The leader epoch in which the record at `offset` was appended."""
+        return self._partition(topic, partition).epochs.epoch_at(offset)
+
+    def epoch_end(self, topic: str, partition: int, epoch: int) -> EpochEnd:
+        """The largest epoch up to `epoch` that has records, and the offset behind them."""
+        return self._partition(topic, partition).epoch_end(epoch)
 
     # Deleting
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.listeners.kafka.fetch_sessions import FetchSessions
 from simulator.listeners.kafka.limits import FETCH_SESSIONS
-from simulator.log import Retention, TopicInfo, TopicLog
+from simulator.log import PartitionNotFound, Retention, TopicInfo, TopicLog
+from simulator.log.placement import CoordinatorKind, Moved, PartitionPlace, Placement
 from simulator.publishing import Publisher
 
 CLUSTER_ID = "Y2hhdC1ldmVudHMtc2ltdQ"
 """Like Kafka's: 22 characters of URL-safe base64, the same in every run."""
+
+GROUP: Final = CoordinatorKind.GROUP
+TRANSACTION: Final = CoordinatorKind.TRANSACTION
 
 
 class TopicControl(Protocol):
@@ -35,12 +40,20 @@ class Cluster:
     """What every API of every broker works on; it belongs to one event loop."""
 
     def __init__(
-        self, log: TopicLog, publisher: Publisher, control: TopicControl, clock: BrokerClock
+        self,
+        log: TopicLog,
+        publisher: Publisher,
+        control: TopicControl,
+        clock: BrokerClock,
+        placement: Placement,
     ) -> None:
         self.log = log
         self.publisher = publisher
         self.control = control
         self.clock = clock
+        self.placement = placement
+        self.ports: dict[int, int] = {}
+        """Of each broker, by its id."""
         self.groups = Coordinator(log, clock)
         self.fetch_sessions = FetchSessions(FETCH_SESSIONS)
         self._producer_ids = count()
@@ -56,3 +69,67 @@ class Cluster:
     def topic_name(self, topic_id: UUID | None) -> str | None:
         """The name of the topic with that id."""
         return None if topic_id is None else self.log.topic_name(topic_id)
+
+    # Where things are
+
+    def places(self, topic: str) -> Sequence[PartitionPlace]:
+        """The place of each partition of a topic; raises TopicNotFound."""
+        topic_id, partitions = self.log.shape(topic)
+        places = self.placement.places(topic_id)
+        if len(places) < partitions:
+            self._place_all()
+            places = self.placement.places(topic_id)
+        return places[:partitions]
+
+    def place(self, topic: str, partition: int) -> PartitionPlace:
+        """The place of a partition; raises TopicNotFound or PartitionNotFound."""
+        places = self.places(topic)
+        if not 0 <= partition < len(places):
+            raise PartitionNotFound(topic, partition, len(places))
+        return places[partition]
+
+    def coordinates(self, node_id: int, key: str, kind: CoordinatorKind = GROUP) -> bool:
+        """Whether that broker coordinates a group, or a transactional id; else NOT_COORDINATOR."""
+        placement = self.placement
+        return placement.sole or placement.coordinator(kind, key) == node_id
+
+    def stop_node(self, node_id: int) -> None:
+        """Let others take over what a broker led."""
+        self._place_all()
+        self._moved(self.placement.stop(node_id))
+
+    def start_node(self, node_id: int) -> None:
+        """Count on a broker again."""
+        self._place_all()
+        self._moved(self.placement.start(node_id))
+
+    def rebalance(self) -> None:
+        """Give partitions back to their preferred leaders."""
+        self._moved(self.placement.rebalance())
+
+    def move_leader(self, topic: str, partition: int, to: int) -> None:
+        """Make a replica the leader."""
+        self.place(topic, partition)
+        self._moved(self.placement.move_leader(self.log.shape(topic)[0], partition, to))
+
+    def move_replicas(self, topic: str, partition: int, to: Sequence[int]) -> None:
+        """Give a partition other replicas."""
+        self.place(topic, partition)
+        self._moved(self.placement.reassign(self.log.shape(topic)[0], partition, to))
+
+    def move_coordinator(self, kind: CoordinatorKind, key: str, to: int) -> None:
+        """Make another broker the coordinator of a group or transactional id."""
+        self.placement.move_coordinator(kind, key, to)
+
+    def _place_all(self) -> None:
+        shapes = self.log.shapes()
+        for known_id, number in shapes:  # in the order of their creation, whoever asks first
+            self.placement.assign(known_id, number)
+        self.placement.forget_others(known_id for known_id, _ in shapes)
+
+    def _moved(self, moved: Sequence[Moved]) -> None:
+        """Let the log know the new leader epochs, which also wakes whoever waits for records."""
+        for topic_id, partition, place in moved:
+            name = self.log.topic_name(topic_id)
+            if name is not None:
+                self.log.begin_epoch(name, partition, place.leader_epoch)

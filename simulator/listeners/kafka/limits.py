@@ -17,7 +17,10 @@ IDLE_SECONDS: Final = 600.0
 """`connections.max.idle.ms`, in seconds."""
 
 NODE_ID: Final = 1
-"""The only broker, which leads every partition and coordinates every group."""
+"""The first broker; the others follow."""
+
+REPLICATION: Final = 3
+"""Replicas of a partition where nobody says otherwise, as far as there are brokers."""
 
 NUM_PARTITIONS: Final = 1
 """`num.partitions`: of topics whose creator names no number."""

@@ -1,48 +1,87 @@
-"""The Kafka server: where it listens, how it starts and ends."""
+"""The Kafka door: its brokers, how they start and end, and how a test moves what they do."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
+from collections.abc import Sequence
+from typing import Protocol
 
+from simulator.listeners.kafka.broker import Broker
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.cluster import Cluster, TopicControl
-from simulator.listeners.kafka.connection import Connection
-from simulator.listeners.kafka.errors import AddressUnavailable
-from simulator.listeners.kafka.limits import MAX_CONNECTIONS, NODE_ID
+from simulator.listeners.kafka.limits import MAX_CONNECTIONS, REPLICATION
 from simulator.log import TopicLog
+from simulator.log.placement import CoordinatorKind, Node, PartitionPlace, Placement
 from simulator.publishing import Publisher
 
 
+class BrokerSettings(Protocol):
+    """A broker that is to be."""
+
+    @property
+    def node_id(self) -> int:
+        """Its id, which no other has."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 takes a free port."""
+        ...
+
+    @property
+    def rack(self) -> str | None:
+        """Its rack, which replicas are spread over."""
+        ...
+
+
 class KafkaListener:
-    """Serves one simulator over Kafka's protocol; `start` and `stop` belong to one event loop."""
+    """Serves one simulator over Kafka's protocol; everything on it belongs to one event loop."""
 
     def __init__(
         self,
         host: str = "127.0.0.1",
-        port: int = 0,
         *,
         log: TopicLog,
         publisher: Publisher,
         control: TopicControl,
+        brokers: Sequence[BrokerSettings],
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        """Bind nothing yet. Port 0 takes a free one."""
-        self._host = host
-        self._port = port
+        """Bind nothing yet; a broker of port 0 takes a free one."""
         self._log = log
         self._publisher = publisher
         self._control = control
-        self._max_connections = max_connections
-        self._connections: set[Connection] = set()
+        self._nodes = [Node(broker.node_id, broker.rack) for broker in brokers]
+        self._brokers = {
+            node.node_id: Broker(node, host, broker.port, max_connections)
+            for node, broker in zip(self._nodes, brokers, strict=True)
+        }
         self._cluster: Cluster | None = None
-        self._server: asyncio.Server | None = None
+        self._starting: asyncio.Task[None] | None = None
+
+    # Life
 
     @property
     def connections(self) -> int:
         """How many clients are connected."""
-        return len(self._connections)
+        return sum(len(broker.connections) for broker in self._brokers.values())
+
+    @property
+    def brokers(self) -> list[Broker]:
+        """All of them, running or not."""
+        return list(self._brokers.values())
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The brokers that run, as `host:port,host:port`; all of them when none does."""
+        running = [broker for broker in self.brokers if broker.running]
+        return ",".join(broker.address for broker in running or self.brokers)
+
+    @property
+    def cluster(self) -> Cluster:
+        """What the brokers share; only while serving."""
+        assert self._cluster is not None, "the listener is not started"
+        return self._cluster
 
     def jump(self, by_ms: int) -> None:
         """Move the brokers' clock on by hand: sessions and transactions time out."""
@@ -50,43 +89,86 @@ class KafkaListener:
             self._cluster.clock.jump(by_ms)
 
     async def start(self) -> str:
-        """Begin to serve; return the address as `host:port`, which clients take to bootstrap.
+        """Begin to serve; return the addresses, which clients take to bootstrap.
 
-        The socket accepts connections when this returns. Raises `AddressUnavailable`.
+        The sockets accept connections when this returns. Raises `AddressUnavailable`, and then
+        nothing is served.
         """
-        loop = asyncio.get_running_loop()
-        cluster = Cluster(self._log, self._publisher, self._control, BrokerClock(loop))
-        try:
-            server = await loop.create_server(
-                lambda: Connection(cluster, NODE_ID, self._connections, self._max_connections),
-                self._host,
-                self._port,
-            )
-        except (OSError, OverflowError) as error:
-            raise AddressUnavailable(self._host, self._port, _reason(error)) from error
-        self._server = server
+        clock = BrokerClock(asyncio.get_running_loop())
+        placement = Placement(self._nodes, REPLICATION)
+        cluster = Cluster(self._log, self._publisher, self._control, clock, placement)
         self._cluster = cluster
-        port = server.sockets[0].getsockname()[1]
-        address = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{address}:{port}"
+        try:
+            for broker in self.brokers:
+                await broker.start(cluster)
+                cluster.ports[broker.node_id] = broker.port
+        except BaseException:
+            await self.stop()
+            raise
+        return self.bootstrap_servers
 
     async def stop(self) -> None:
-        """Close the port and cut off the clients. Does nothing when not serving."""
-        server, self._server = self._server, None
-        if server is None:
+        """Close the ports and cut off the clients. Does nothing when not serving."""
+        if self._cluster is None:
             return
-        server.close()
-        if self._cluster is not None:
-            self._cluster.close()
-        for connection in list(self._connections):
-            connection.close()
-        await server.wait_closed()
-        await asyncio.sleep(0)  # connections learn that they are closed
+        if self._starting is not None:
+            self._starting.cancel()
+            self._starting = None
+        for broker in self.brokers:
+            await broker.stop()
+        self._cluster.close()
+        self._cluster = None
 
+    def reset(self) -> None:
+        """Start all brokers again, and let leaders and coordinators go where they were."""
+        cluster = self.cluster
+        cluster.placement.restore_coordinators()
+        for broker in self.brokers:
+            cluster.start_node(broker.node_id)
+        cluster.rebalance()
+        if not all(broker.running for broker in self.brokers):
+            self._starting = asyncio.ensure_future(self._start_all())
 
-def _reason(error: OSError | OverflowError) -> str:
-    if not isinstance(error, OSError):
-        return str(error)
-    if error.errno == errno.EADDRINUSE:
-        return "the port is in use"
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    async def _start_all(self) -> None:
+        for broker in self.brokers:
+            await broker.start(self.cluster)
+
+    # What a test does to the brokers
+
+    def check_node(self, node_id: int) -> None:
+        """Raise UnknownNode where there is no such broker."""
+        self.cluster.placement.check(node_id)
+
+    async def stop_broker(self, node_id: int) -> None:
+        """Close a broker's port and connections; others take over what it led."""
+        self.check_node(node_id)
+        self.cluster.stop_node(node_id)
+        await self._brokers[node_id].stop(keep_port=True)
+
+    async def start_broker(self, node_id: int) -> None:
+        """Open the port of a stopped broker again; raises AddressUnavailable."""
+        self.check_node(node_id)
+        await self._brokers[node_id].start(self.cluster)
+        self.cluster.start_node(node_id)
+
+    def place(self, topic: str, partition: int) -> PartitionPlace:
+        """Where a partition is; raises TopicNotFound or PartitionNotFound."""
+        return self.cluster.place(topic, partition)
+
+    def move_leader(self, topic: str, partition: int, to: int) -> PartitionPlace:
+        """Make a replica the leader."""
+        self.cluster.move_leader(topic, partition, to)
+        return self.cluster.place(topic, partition)
+
+    def move_replicas(self, topic: str, partition: int, to: Sequence[int]) -> PartitionPlace:
+        """Give a partition other replicas."""
+        self.cluster.move_replicas(topic, partition, to)
+        return self.cluster.place(topic, partition)
+
+    def coordinator(self, kind: CoordinatorKind, key: str) -> int:
+        """The broker that coordinates a group or a transactional id."""
+        return self.cluster.placement.coordinator(kind, key)
+
+    def move_coordinator(self, kind: CoordinatorKind, key: str, to: int) -> None:
+        """Make another broker the coordinator."""
+        self.cluster.move_coordinator(kind, key, to)

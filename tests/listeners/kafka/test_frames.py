@@ -11,7 +11,7 @@ import pytest
 from kafka_batches import build_batch
 from kafka_wire import API_VERSIONS, FETCH, METADATA, NAMES, PRODUCE, Wire, fetch, produce
 
-from simulator import AsyncSimulator, Simulator, SimulatorError
+from simulator import AsyncSimulator, KafkaBroker, Simulator, SimulatorError
 from simulator.listeners.kafka import AddressUnavailable, KafkaListener
 from simulator.listeners.kafka.connection import Connection
 from simulator.listeners.kafka.registry import registered
@@ -138,7 +138,13 @@ async def test_answers_keep_the_order_of_requests(sim: AsyncSimulator, wire: Wir
 async def test_no_more_connections_than_allowed(
     sim: AsyncSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    listener = KafkaListener(log=sim.log, publisher=sim.publisher, control=sim, max_connections=1)
+    listener = KafkaListener(
+        brokers=[KafkaBroker(1)],
+        log=sim.log,
+        publisher=sim.publisher,
+        control=sim,
+        max_connections=1,
+    )
     address = await listener.start()
     try:
         async with await Wire.connect(address) as first:
@@ -157,7 +163,7 @@ async def test_idle_connections_are_closed(sim: AsyncSimulator) -> None:
     loop = asyncio.get_running_loop()
     async with await Wire.connect(sim.bootstrap_servers) as busy:
         await busy.ask(API_VERSIONS, 0)
-        cluster = next(iter(sim._kafka._connections))._cluster
+        cluster = sim._kafka.cluster
         server = await loop.create_server(
             lambda: Connection(cluster, 1, connections, 10, idle_seconds=0.05), "127.0.0.1", 0
         )

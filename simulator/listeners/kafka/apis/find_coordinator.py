@@ -1,7 +1,8 @@
 """FindCoordinator, key 10, versions 0 to 5.
 
 Behavior
-- The only broker coordinates every group.
+- Keys are spread over the brokers that run, as by `__consumer_offsets` of 50 partitions; tests may
+  move them.
 - Transactions are not served: a transactional id is refused as not authorized, which ends the
   producer with an error at once. Other kinds of keys are INVALID_REQUEST.
 
@@ -16,8 +17,9 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from simulator.listeners.kafka.limits import NODE_ID
+from simulator.listeners.kafka.endpoints import endpoint
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.placement import CoordinatorKind
 
 GROUP, TRANSACTION, SHARE = 0, 1, 2
 
@@ -33,32 +35,31 @@ MALFORMED = (
 def find_coordinator(request: Request) -> Any:
     """Name the broker that coordinates."""
     kind = request.body.key_type if request.version >= 1 else GROUP
-    host, port = request.local
-    found: dict[str, Any] = {
-        "node_id": NODE_ID,
-        "host": host,
-        "port": port,
-        "error_code": ErrorCode.none,
-        "error_message": "NONE" if request.version < 4 else "",
-    }
-    if kind != GROUP:
-        text = "" if kind == SHARE and request.version >= 4 else MALFORMED
-        found = {
-            "node_id": -1,
-            "host": "",
-            "port": -1,
-            "error_code": ErrorCode.transactional_id_authorization_failed
-            if kind == TRANSACTION
-            else ErrorCode.invalid_request,
-            "error_message": text
-            if kind != TRANSACTION
-            else "this broker serves no transactions and no share groups",
-        }
     if request.version < 4:
-        return request.schema.response(**found)
+        return request.schema.response(**_found(request, kind, request.body.key))
     return request.schema.response(
         coordinators=tuple(
-            request.schema.make("Coordinator", key=key, **found)
+            request.schema.make("Coordinator", key=key, **_found(request, kind, key))
             for key in request.body.coordinator_keys
         )
     )
+
+
+def _found(request: Request, kind: int, key: str) -> dict[str, Any]:
+    """Where the coordinator of a key is, or why there is none."""
+    if kind == TRANSACTION:
+        text = "this broker serves no transactions and no share groups"
+        return _none(ErrorCode.transactional_id_authorization_failed, text)
+    if kind != GROUP:
+        text = "" if kind == SHARE and request.version >= 4 else MALFORMED
+        return _none(ErrorCode.invalid_request, text)
+    node_id = request.cluster.placement.coordinator(CoordinatorKind(kind), key)
+    return {
+        **endpoint(request, node_id),
+        "error_code": ErrorCode.none,
+        "error_message": "NONE" if request.version < 4 else "",
+    }
+
+
+def _none(code: ErrorCode, text: str) -> dict[str, Any]:
+    return {"node_id": -1, "host": "", "port": -1, "error_code": code, "error_message": text}

@@ -8,7 +8,8 @@ Behavior
 - Otherwise UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION for an impossible name, and
   UNKNOWN_TOPIC_ID for an id that no topic has. Nothing is created for an id.
 - A topic that is named twice is told once. Ids before version 12 are INVALID_REQUEST.
-- The address of the broker is that at which the client has reached it.
+- The brokers that run are told, at the host by which the client has reached this one. A partition
+  none of whose in-sync replicas runs is LEADER_NOT_AVAILABLE, and its leader -1.
 
 Version notes
 - 1 adds the controller, racks and internal topics; 2 the cluster id; 3 the throttle time; 4 the
@@ -25,9 +26,11 @@ from uuid import UUID
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.cluster import CLUSTER_ID
-from simulator.listeners.kafka.limits import NODE_ID, NUM_PARTITIONS
+from simulator.listeners.kafka.endpoints import endpoints, running
+from simulator.listeners.kafka.limits import NUM_PARTITIONS
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidTopicName, TopicInfo
+from simulator.log.placement import NO_LEADER, PartitionPlace
 from simulator.log.topic import check_topic_name
 
 NOT_ASKED = -(1 << 31)
@@ -44,7 +47,7 @@ idempotent write."""
 @api(3, "metadata", (0, 13))
 def metadata(request: Request) -> Any:
     """Describe the cluster."""
-    body, version, make = request.body, request.version, request.schema.make
+    body, version = request.body, request.version
     wanted = body.topics
     if 10 <= version < 12 and any(topic.name is None or topic.topic_id for topic in wanted or ()):
         return _invalid(request)
@@ -57,14 +60,13 @@ def metadata(request: Request) -> Any:
             else _by_name(request, topic.name)
             for topic in dict.fromkeys(wanted)
         ]
-    host, port = request.local
     cluster_operations = NOT_ASKED
     if 8 <= version <= 10 and body.include_cluster_authorized_operations:
         cluster_operations = CLUSTER_OPERATIONS
     return request.schema.response(
-        brokers=(make("MetadataResponseBroker", node_id=NODE_ID, host=host, port=port, rack=None),),
+        brokers=endpoints(request, "MetadataResponseBroker", running(request)),
         cluster_id=CLUSTER_ID,
-        controller_id=NODE_ID,
+        controller_id=request.cluster.placement.controller,
         topics=tuple(topics),
         cluster_authorized_operations=cluster_operations,
         error_code=ErrorCode.none,
@@ -120,28 +122,33 @@ def _failed(request: Request, error: ErrorCode, name: str | None, topic_id: UUID
 
 
 def _described(request: Request, info: TopicInfo) -> Any:
-    make = request.schema.make
     operations = NOT_ASKED
     if request.version >= 8 and request.body.include_topic_authorized_operations:
         operations = TOPIC_OPERATIONS
-    return make(
+    return request.schema.make(
         "MetadataResponseTopic",
         error_code=ErrorCode.none,
         name=info.name,
         topic_id=info.topic_id,
         is_internal=False,
         partitions=tuple(
-            make(
-                "MetadataResponsePartition",
-                error_code=ErrorCode.none,
-                partition_index=index,
-                leader_id=NODE_ID,
-                leader_epoch=0,
-                replica_nodes=(NODE_ID,),
-                isr_nodes=(NODE_ID,),
-                offline_replicas=(),
-            )
-            for index in range(len(info.partitions))
+            _partition(request, index, place)
+            for index, place in enumerate(request.cluster.places(info.name))
         ),
         topic_authorized_operations=operations,
+    )
+
+
+def _partition(request: Request, index: int, place: PartitionPlace) -> Any:
+    alive = request.cluster.placement.running
+    led = place.leader != NO_LEADER
+    return request.schema.make(
+        "MetadataResponsePartition",
+        error_code=ErrorCode.none if led else ErrorCode.leader_not_available,
+        partition_index=index,
+        leader_id=place.leader,
+        leader_epoch=place.leader_epoch,
+        replica_nodes=place.replicas,
+        isr_nodes=place.isr,
+        offline_replicas=tuple(node for node in place.replicas if node not in alive),
     )

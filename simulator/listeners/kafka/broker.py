@@ -1,0 +1,105 @@
+"""One broker: its port, its connections, and whether it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+from simulator.listeners.kafka.cluster import Cluster
+from simulator.listeners.kafka.connection import Connection
+from simulator.listeners.kafka.errors import AddressUnavailable
+from simulator.log.placement import Node
+
+
+class Broker:
+    """A broker of the cluster; `port` is that which it got once it was started."""
+
+    def __init__(self, node: Node, host: str, port: int, max_connections: int) -> None:
+        """Bind nothing yet. Port 0 takes a free one, which the broker keeps."""
+        self.node_id = node.node_id
+        self.rack = node.rack
+        self.host = host
+        self.port = port
+        self.connections: set[Connection] = set()
+        self._max_connections = max_connections
+        self._server: asyncio.Server | None = None
+        self._kept: socket.socket | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether clients can connect."""
+        return self._server is not None
+
+    @property
+    def address(self) -> str:
+        """Where it serves, as `host:port`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    async def start(self, cluster: Cluster) -> None:
+        """Accept connections; raises AddressUnavailable. Does nothing when it does already."""
+        if self.running:
+            return
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._connection(cluster), self.host, self.port
+            )
+        except (OSError, OverflowError) as error:
+            raise AddressUnavailable(self.host, self.port, _reason(error)) from error
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._let_port_go()
+
+    async def stop(self, *, keep_port: bool = False) -> None:
+        """Close the port and cut off the clients; `keep_port` lets nobody else have it."""
+        server, self._server = self._server, None
+        if server is None:
+            self._let_port_go()
+            return
+        address = server.sockets[0].getsockname()
+        family = server.sockets[0].family
+        server.close()
+        if keep_port:
+            self._keep_port(family, address)
+        for connection in list(self.connections):
+            connection.close()
+        await server.wait_closed()
+        await asyncio.sleep(0)  # connections learn that they are closed
+
+    def _connection(self, cluster: Cluster) -> Callable[[], Connection]:
+        return lambda: Connection(cluster, self.node_id, self.connections, self._max_connections)
+
+    def _keep_port(self, family: int, address: tuple[object, ...]) -> None:
+        """Hold the port without listening on it, so that connections are refused.
+
+        Otherwise it may be given away meanwhile, even to a client that tries to connect to it and
+        then reaches itself. Only Linux lets two sockets share a port in this way.
+        """
+        if sys.platform != "linux":
+            return
+        kept = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                kept.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            kept.bind(address)
+        except OSError:
+            kept.close()
+        else:
+            self._kept = kept
+
+    def _let_port_go(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno == errno.EADDRINUSE:
+        return "the port is in use"
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
