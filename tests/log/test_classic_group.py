@@ -19,12 +19,19 @@ class Group:
     """A group, the time, and every answer so far by who asked."""
 
     now: int = 0
+    initial_delay: int = 0
+    max_size: int = 1000
     joined: dict[str, list[JoinResult]] = field(default_factory=dict)
     synced: dict[str, list[SyncResult]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         numbers = count(1)
-        self.it = ClassicGroup("g", lambda prefix: f"{prefix}-{next(numbers)}")
+        self.it = ClassicGroup(
+            "g",
+            lambda prefix: f"{prefix}-{next(numbers)}",
+            initial_delay=self.initial_delay,
+            max_size=self.max_size,
+        )
 
     def join(
         self,
@@ -53,6 +60,12 @@ class Group:
             self.now,
             self.synced.setdefault(client, []).append,
         )
+
+    def error(self, client: str) -> GroupError:
+        return self.joined[client][-1].error
+
+    def state(self) -> GroupState:
+        return self.it.state
 
     def id(self, client: str) -> str:
         return self.joined[client][-1].member_id
@@ -293,3 +306,191 @@ def test_a_static_member_leaves_by_its_instance_id() -> None:
     assert group.it.leave("", "three", 0) is GroupError.UNKNOWN_MEMBER_ID
     assert group.it.leave("", "two", 0) is GroupError.NONE
     assert set(group.it.members) == {group.id("a")}
+
+
+# --- as Kafka's GroupMetadataManager has it ------------------------------------------------
+
+
+def test_a_first_rebalance_waits_for_the_initial_delay() -> None:
+    group = Group(initial_delay=3000)
+    group.join("a")
+    group.pass_time(2999)
+    group.join("b")
+    assert group.joined == {"a": [], "b": []}
+    group.pass_time(1)  # b has come meanwhile, so there may be more
+    assert group.joined["a"] == []
+    group.pass_time(3000)
+    assert group.joined["a"][-1].generation == group.joined["b"][-1].generation == 1
+    assert len(group.joined["a"][-1].members) == 2
+
+
+def test_a_first_rebalance_is_not_prolonged_beyond_the_rebalance_timeout() -> None:
+    group = Group(initial_delay=3000)
+    for number in range(REBALANCE // 1000 + 1):
+        group.join(f"member {number}")
+        group.pass_time(1000)
+    assert group.joined["member 0"][-1].generation == 1
+
+
+def test_a_first_rebalance_does_not_wait_for_those_who_have_an_id_only() -> None:
+    group = Group()
+    group.join("late", known=True)
+    group.join("a")
+    assert group.joined["a"][-1].generation == 1
+    group.join("late", group.id("late"), known=True)
+    assert group.state() is GroupState.PREPARING
+
+
+def test_a_later_rebalance_waits_for_those_who_have_an_id() -> None:
+    group = stable("a")
+    group.join("late", known=True)
+    group.join("a", group.id("a"))
+    assert len(group.joined["a"]) == 1
+    group.join("late", group.id("late"), known=True)
+    assert [len(group.joined[c][-1].members) for c in ("a", "late")] == [2, 0]
+
+
+def test_an_id_outlives_the_rebalance_that_did_not_wait_for_it() -> None:
+    group = stable("a", "b")
+    group.join("c")
+    group.pass_time(REBALANCE - SESSION // 2)
+    group.join("late", known=True)
+    group.pass_time(SESSION // 2)
+    assert group.error("c") is GroupError.NONE
+    group.join("late", group.id("late"), known=True)
+    assert group.state() is GroupState.PREPARING
+    assert len(group.it.members) == 2
+
+
+def test_static_members_who_do_not_join_again_stay_until_their_session_ends() -> None:
+    group = static_pair()
+    group.join("c")
+    group.pass_time(SESSION - 1)
+    group.it.heartbeat(group.id("a"), "one", 2, group.now)
+    group.it.heartbeat(group.id("b"), "two", 2, group.now)
+    for _ in range(REBALANCE // 1000):
+        group.pass_time(1000)
+        if group.joined["c"]:
+            break
+        group.it.heartbeat(group.id("b"), "two", 2, group.now)
+    assert group.joined["c"][-1].leader == group.id("c")
+    assert {m.member_id for m in group.joined["c"][-1].members} == {group.id("b"), group.id("c")}
+
+
+def test_who_does_not_fetch_its_assignment_in_time_is_out() -> None:
+    group = stable("a", "b")
+    group.join("c")
+    for client in "ab":
+        group.join(client, group.id(client))
+    group.sync("a")
+    group.sync("b")
+    assert group.state() is GroupState.STABLE
+    for _ in range(REBALANCE // 1000):
+        assert group.state() is GroupState.STABLE
+        for client in "abc":
+            assert group.beat(client) is GroupError.NONE
+        group.pass_time(1000)
+    assert group.state() is GroupState.PREPARING
+    assert set(group.it.members) == {group.id("a"), group.id("b")}
+
+
+def test_a_new_member_that_waits_for_five_minutes_is_given_up() -> None:
+    """It has no id to beat with, so that nobody else would notice that it is gone."""
+    group = Group()
+    request = JoinRequest("", None, "a", "h", "consumer", RANGE, SESSION, 3_600_000)
+    answers: list[JoinResult] = []
+    group.it.join(request, 0, answers.append)
+    group.it.join(request, 0, answers.append)
+    assert len(answers) == 1  # the second waits for the first to join again
+    for seconds in range(0, 300, 5):
+        assert len(answers) == 1
+        group.it.heartbeat(answers[0].member_id, None, 1, seconds * 1000)
+        group.it.expire(seconds * 1000)
+    group.it.expire(300_000)
+    assert answers[1].error is GroupError.UNKNOWN_MEMBER_ID
+    assert len(group.it.members) == 1
+
+
+def test_a_leader_that_leaves_while_others_join_is_succeeded() -> None:
+    group = stable("a", "b", "c")
+    group.join("b", group.id("b"), protocols=(("range", b"new"),))
+    group.it.leave(group.id("a"), None, group.now)
+    group.join("c", group.id("c"))
+    assert {group.joined[client][-1].leader for client in "bc"} == {group.id("b")}
+    assert len(group.joined["b"][-1].members) == 2
+
+
+def test_a_lost_join_answer_is_repeated_while_assignments_are_made() -> None:
+    group = Group()
+    group.join("a")
+    group.join("b")
+    group.join("a", group.id("a"))
+    group.join("a", group.id("a"))
+    assert group.joined["a"][-1] == group.joined["a"][-2]
+    assert len(group.joined["a"][-1].members) == 2
+    assert group.state() is GroupState.COMPLETING
+
+
+def test_a_member_that_comes_while_assignments_are_made_begins_anew() -> None:
+    group = Group()
+    group.join("a")
+    group.join("b")
+    assert group.state() is GroupState.PREPARING
+    group.join("a", group.id("a"))
+    group.sync("a", {group.id("a"): b"all"})
+    assert group.synced["a"][-1].assignment == b"all"
+
+
+def test_a_join_on_a_second_connection_ends_the_wait_of_the_first() -> None:
+    group = stable("a", "b")
+    group.join("a", group.id("a"))
+    mine = group.id("a")
+    group.join("a", mine)
+    assert group.error("a") is GroupError.REBALANCE_IN_PROGRESS
+    group.join("b", group.id("b"))
+    assert group.error("a") is GroupError.NONE
+
+
+def test_a_static_member_that_changes_its_metadata_only_disturbs_nobody() -> None:
+    group = static_pair()
+    group.join("b", instance_id="two", protocols=(("range", b"other topics"),))
+    assert (group.it.state, group.it.generation) == (GroupState.STABLE, 2)
+
+
+def test_a_static_member_that_comes_back_while_assignments_are_made_begins_anew() -> None:
+    group = static_pair()
+    group.join("c")
+    group.join("a", group.id("a"), instance_id="one")
+    group.join("b", group.id("b"), instance_id="two")
+    assert group.state() is GroupState.COMPLETING
+    group.join("b", instance_id="two")
+    assert group.state() is GroupState.PREPARING
+
+
+def test_a_group_takes_no_more_members_than_it_may() -> None:
+    group = Group(max_size=2)
+    for client in "ab":
+        group.join(client)
+    group.join("a", group.id("a"))
+    group.join("c")
+    assert group.error("c") is GroupError.GROUP_MAX_SIZE_REACHED
+    assert len(group.it.members) == 2
+
+
+def test_a_sole_member_cannot_change_its_protocol_altogether() -> None:
+    """Kafka compares with what the group has, the member's own former offer included."""
+    group = stable("a")
+    group.join("a", group.id("a"), protocols=(("other", b""),))
+    assert group.error("a") is GroupError.INCONSISTENT_GROUP_PROTOCOL
+
+
+def test_a_group_that_is_cleared_lets_go_of_everybody_and_can_be_joined_again() -> None:
+    group = stable("a", "b")
+    group.join("a", group.id("a"))
+    group.it.clear()
+    assert group.error("a") is GroupError.UNKNOWN_MEMBER_ID
+    assert group.beat("b") is GroupError.UNKNOWN_MEMBER_ID
+    assert group.it.deadline is None
+    group.join("a")
+    assert group.error("a") is GroupError.NONE
+    assert group.joined["a"][-1].generation > 2

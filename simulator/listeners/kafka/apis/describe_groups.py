@@ -17,7 +17,8 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
-from simulator.log.classic_group import ClassicGroup, Member
+from simulator.log.classic_group import ClassicGroup
+from simulator.log.classic_member import Member
 from simulator.log.group_messages import GroupState
 
 NOT_ASKED = -(1 << 31)
