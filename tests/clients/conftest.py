@@ -1,4 +1,4 @@
-"""A simulator as a program of its own, and what a client of another language needs around it."""
+"""A simulator, as a program of its own or here, and what clients need around it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kafka_clients import Program, ProgramClient
+from kafka_libraries import LIBRARIES
 from toolchains import Toolchain, read_ready_line
+
+from simulator import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,3 +45,33 @@ def toolchain(tmp_path: Path) -> Toolchain:
         shutil.copytree(ROOT / name, tmp_path / name)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return Toolchain(tmp_path / "examples", os.environ | {"PATH": path})
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator(kafka_port=0) as sim:
+        yield sim
+
+
+@pytest.fixture(scope="session")
+def programs() -> Iterator[dict[str, Program]]:
+    """The programs that run, by the library's name; each serves many tests."""
+    running: dict[str, Program] = {}
+    yield running
+    for program in running.values():
+        program.close()
+
+
+@pytest.fixture(params=LIBRARIES)
+def client(
+    sim: Simulator, programs: dict[str, Program], request: pytest.FixtureRequest
+) -> Iterator[ProgramClient]:
+    """Each library in turn, at work on the simulator."""
+    name = request.param
+    if name in programs and not programs[name].alive:
+        programs.pop(name).close()
+    if name not in programs:
+        programs[name] = LIBRARIES[name].start()
+    made = ProgramClient(programs[name], sim.bootstrap_servers, LIBRARIES[name].lacks)
+    yield made
+    made.close()

@@ -1,14 +1,27 @@
-"""Kafka client libraries of Python behind one face, as little of it as the tests need."""
+"""Kafka client libraries behind one face: programs that are told line by line what to do.
+
+There is a program for each library, in its own language, beside this file. It reads JSON objects
+from its standard input, one a line, such as `{"do": "take", "reader": 0, "count": 3}`, and answers
+each with a line `{"ok": ...}` or `{"error": "..."}`. The commands are the methods of `Client`.
+Readers and members of groups live on in the program until they are closed, and poll meanwhile.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import json
+import subprocess
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from tempfile import TemporaryFile
+from threading import Thread
 from typing import Any, NamedTuple, Protocol
 
-Headers = tuple[tuple[str, bytes | None], ...]
+Headers = tuple[tuple[str, str], ...]
+
+ANSWER_SECONDS = 60
+"""How long a program may take for one answer."""
 
 
 class Seen(NamedTuple):
@@ -17,272 +30,195 @@ class Seen(NamedTuple):
     partition: int
     offset: int
     timestamp: int
-    key: bytes | None
-    value: bytes | None
+    key: str | None
+    value: str | None
     headers: Headers
 
 
 class Draft(NamedTuple):
     """A record to send."""
 
-    value: bytes | None
-    key: bytes | None = None
+    value: str | None
+    key: str | None = None
     timestamp: int = 1000
     headers: Headers = ()
     partition: int = 0
 
 
-class Start(NamedTuple):
-    """Where to begin to read: at "earliest", "latest", an "offset", or a "timestamp"."""
+class Reader(Protocol):
+    """A consumer: a reader of partition 0, or a member of a group that reads from the earliest."""
 
-    kind: str
-    at: int = 0
+    def take(self, count: int) -> list[Seen]:
+        """The next records, waiting for them."""
+        ...
 
+    def assigned(self) -> list[int]: ...
 
-class Member(Protocol):
-    """A consumer in a group, from the earliest record on, that commits only when told."""
+    def commit(self, topic: str, offset: int) -> None:
+        """Commit the next offset of partition 0."""
+        ...
 
-    def poll(self) -> list[Seen]: ...
-    def assigned(self) -> int: ...
-    def commit(self) -> None: ...
     def close(self) -> None: ...
 
 
 class Client(Protocol):
-    """A library."""
+    """A library, at work on one cluster."""
+
+    lacks: Mapping[str, str]
+    """What the library does not have, and why, by the name of a command or a codec."""
 
     def produce(self, topic: str, drafts: Sequence[Draft], codec: str = "none") -> list[int]:
         """Send records and return their offsets."""
         ...
 
-    def reader(self, topic: str, start: Start) -> Member:
-        """A reader of partition 0, in no group, that is in place when this returns."""
+    def open(self, topic: str, start: str, at: int = 0, *, committed: bool = False) -> Reader:
+        """A reader that is in place when this returns.
+
+        `start` is "earliest", "latest", an "offset" or a "timestamp"; `committed` leaves out what
+        no transaction has committed.
+        """
         ...
 
-    def member(self, group: str, topic: str) -> Member: ...
-    def close(self) -> None: ...
+    def join(self, group: str, topic: str, **settings: str) -> Reader:
+        """A new member of a group."""
+        ...
+
+    def ask(self, do: str, **what: Any) -> Any:
+        """Any other command: of transactions and of administration."""
+        ...
 
 
-class Confluent:
-    """confluent-kafka, which is librdkafka."""
+class Program:
+    """A running program."""
 
-    def __init__(self, servers: str) -> None:
-        import confluent_kafka
+    def __init__(self, command: Sequence[str | Path], cwd: Path, env: Mapping[str, str]) -> None:
+        self._errors = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (until `close`)
+        self._process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            encoding="utf-8",
+        )
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._listener = Thread(target=self._listen)
+        self._listener.start()
 
-        self.kafka = confluent_kafka
-        self.settings = {"bootstrap.servers": servers}
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, do: str, **what: Any) -> Any:
+        """Have a command done."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": do, **what}) + "\n")
+        self._process.stdin.flush()
+        try:
+            line = self._lines.get(timeout=ANSWER_SECONDS)
+        except Empty:
+            self._process.kill()
+            line = ""
+        answer = json.loads(line) if line else {"error": "no answer"}
+        if "error" in answer:
+            raise AssertionError(f"{do}: {answer['error']}\n{self._told()}")
+        return answer["ok"]
+
+    def _told(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()[-4000:]
+
+    def close(self) -> None:
+        """End the program: it does so when its input ends."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._listener.join()
+        self._process.stdout.close()
+        self._errors.close()
+
+
+class ProgramClient:
+    """A program at work on one cluster."""
+
+    def __init__(self, program: Program, servers: str, lacks: Mapping[str, str]) -> None:
+        self.lacks = lacks
+        self._program = program
+        self._servers = servers
+        self._open: list[ProgramReader] = []
+
+    def ask(self, do: str, **what: Any) -> Any:
+        return self._program.ask(do, servers=self._servers, **what)
 
     def produce(self, topic: str, drafts: Sequence[Draft], codec: str = "none") -> list[int]:
-        offsets: list[int] = []
+        records = [draft._asdict() for draft in drafts]
+        return list(self.ask("produce", topic=topic, records=records, codec=codec))
 
-        def told(error: Any, message: Any) -> None:
-            assert error is None, error
-            offsets.append(message.offset())
+    def open(self, topic: str, start: str, at: int = 0, *, committed: bool = False) -> Reader:
+        return self._reader(self.ask("open", topic=topic, start=start, at=at, committed=committed))
 
-        producer = self.kafka.Producer(
-            {**self.settings, "compression.type": codec, "enable.idempotence": True}
-        )
-        for draft in drafts:
-            producer.produce(
-                topic,
-                draft.value,
-                key=draft.key,
-                timestamp=draft.timestamp,
-                headers=list(draft.headers),
-                partition=draft.partition,
-                on_delivery=told,
-            )
-        assert producer.flush(20) == 0
-        return offsets
+    def join(self, group: str, topic: str, **settings: str) -> Reader:
+        return self._reader(self.ask("join", group=group, topic=topic, **settings))
 
-    def reader(self, topic: str, start: Start) -> Member:
-        kafka = self.kafka
-        consumer = kafka.Consumer({**self.settings, "group.id": "none"})
-        offset = {"earliest": kafka.OFFSET_BEGINNING, "latest": kafka.OFFSET_END}.get(
-            start.kind, start.at
-        )
-        if start.kind == "timestamp":
-            asked = [kafka.TopicPartition(topic, 0, start.at)]
-            offset = consumer.offsets_for_times(asked, 20)[0].offset
-        if start.kind == "latest":
-            offset = consumer.get_watermark_offsets(kafka.TopicPartition(topic, 0), 20)[1]
-        consumer.assign([kafka.TopicPartition(topic, 0, offset)])
-        return ConfluentMember(consumer)
-
-    def member(self, group: str, topic: str) -> Member:
-        consumer = self.kafka.Consumer(
-            {
-                **self.settings,
-                "group.id": group,
-                "auto.offset.reset": "earliest",
-                "enable.auto.commit": False,
-                "heartbeat.interval.ms": 100,
-                "session.timeout.ms": 10_000,
-            }
-        )
-        consumer.subscribe([topic])
-        return ConfluentMember(consumer)
+    def _reader(self, number: int) -> Reader:
+        reader = ProgramReader(self._program, number)
+        self._open.append(reader)
+        return reader
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Close the readers that a test has left open."""
+        for reader in self._open:
+            if self._program.alive:
+                reader.close()
 
 
-class ConfluentMember:
-    def __init__(self, consumer: Any) -> None:
-        self.consumer = consumer
+class ProgramReader:
+    """A consumer inside a program."""
 
-    def poll(self) -> list[Seen]:
-        found = []
-        for message in self.consumer.consume(100, 0.05):
-            assert message.error() is None, message.error()
-            found.append(
-                Seen(
-                    message.partition(),
-                    message.offset(),
-                    message.timestamp()[1],
-                    message.key(),
-                    message.value(),
-                    tuple(message.headers() or ()),
-                )
-            )
-        return found
+    def __init__(self, program: Program, number: int) -> None:
+        self._program = program
+        self._number = number
+        self._closed = False
 
-    def assigned(self) -> int:
-        return len(self.consumer.assignment())
-
-    def commit(self) -> None:
-        self.consumer.commit(asynchronous=False)
-
-    def close(self) -> None:
-        self.consumer.close()
-
-
-class AioKafka:
-    """aiokafka, its loop in a thread, since members must answer while others are looked at."""
-
-    def __init__(self, servers: str) -> None:
-        import aiokafka
-
-        self.kafka = aiokafka
-        self.servers = servers
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-
-    def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
-
-    def produce(self, topic: str, drafts: Sequence[Draft], codec: str = "none") -> list[int]:
-        async def send() -> list[int]:
-            producer = self.kafka.AIOKafkaProducer(
-                bootstrap_servers=self.servers,
-                compression_type=None if codec == "none" else codec,
-                enable_idempotence=True,
-            )
-            await producer.start()
-            sent = [
-                await producer.send(
-                    topic,
-                    draft.value,
-                    key=draft.key,
-                    timestamp_ms=draft.timestamp,
-                    headers=list(draft.headers),
-                    partition=draft.partition,
-                )
-                for draft in drafts
-            ]
-            offsets = [(await future).offset for future in sent]
-            await producer.stop()
-            return offsets
-
-        return list(self.run(send()))
-
-    def reader(self, topic: str, start: Start) -> Member:
-        async def begin() -> Any:
-            place = self.kafka.TopicPartition(topic, 0)
-            consumer = self.kafka.AIOKafkaConsumer(
-                bootstrap_servers=self.servers, auto_offset_reset="earliest"
-            )
-            await consumer.start()
-            consumer.assign([place])
-            if start.kind == "offset":
-                consumer.seek(place, start.at)
-            elif start.kind == "timestamp":
-                found = await consumer.offsets_for_times({place: start.at})
-                consumer.seek(place, found[place].offset)
-            elif start.kind == "latest":
-                await consumer.seek_to_end(place)
-                await consumer.position(place)
-            return consumer
-
-        return AioKafkaMember(self, self.run(begin()))
-
-    def member(self, group: str, topic: str) -> Member:
-        async def begin() -> Any:
-            consumer = self.kafka.AIOKafkaConsumer(
-                topic,
-                bootstrap_servers=self.servers,
-                group_id=group,
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                heartbeat_interval_ms=100,
-                session_timeout_ms=10_000,
-            )
-            await consumer.start()
-            return consumer
-
-        return AioKafkaMember(self, self.run(begin()))
-
-
-class AioKafkaMember:
-    def __init__(self, client: AioKafka, consumer: Any) -> None:
-        self.client = client
-        self.consumer = consumer
-
-    def poll(self) -> list[Seen]:
+    def take(self, count: int) -> list[Seen]:
         return [
-            Seen(m.partition, m.offset, m.timestamp, m.key, m.value, tuple(m.headers))
-            for found in self.client.run(self.consumer.getmany(timeout_ms=50)).values()
-            for m in found
+            Seen(**{**each, "headers": tuple(tuple(header) for header in each["headers"])})
+            for each in self._program.ask("take", reader=self._number, count=count)
         ]
 
-    def assigned(self) -> int:
-        return len(self.consumer.assignment())
+    def assigned(self) -> list[int]:
+        return list(self._program.ask("assigned", reader=self._number))
 
-    def commit(self) -> None:
-        self.client.run(self.consumer.commit())
+    def commit(self, topic: str, offset: int) -> None:
+        self._program.ask("commit", reader=self._number, topic=topic, offset=offset)
 
     def close(self) -> None:
-        self.client.run(self.consumer.stop())
+        if not self._closed:
+            self._closed = True
+            self._program.ask("close", reader=self._number)
 
 
-CLIENTS: dict[str, Any] = {
-    "confluent_kafka": Confluent,
-    "aiokafka": AioKafka,
-}
-
-
-def read(member: Member, count: int, patience: float = 30) -> list[Seen]:
-    """The next records of a reader."""
-    found: list[Seen] = []
+def settle(members: Sequence[Reader], expected: Sequence[int], patience: float = 30) -> None:
+    """Wait until the members have as many partitions as expected, each partition once."""
     end = time.monotonic() + patience
-    while len(found) < count:
-        assert time.monotonic() < end, f"{len(found)} of {count} records came"
-        found += member.poll()
-    return found
-
-
-def settle(members: Sequence[Member], expected: Sequence[int], patience: float = 30) -> list[Seen]:
-    """Poll members until each has as many partitions as expected; return what they read."""
-    found: list[Seen] = []
-    end = time.monotonic() + patience
-    while sorted(member.assigned() for member in members) != sorted(expected):
-        assert time.monotonic() < end, [member.assigned() for member in members]
-        for member in members:
-            found += member.poll()
-    return found
+    while True:
+        assigned = [member.assigned() for member in members]
+        partitions = sorted(partition for each in assigned for partition in each)
+        if sorted(len(each) for each in assigned) == sorted(expected) and partitions == list(
+            range(sum(expected))
+        ):
+            return
+        assert time.monotonic() < end, assigned
+        time.sleep(0.02)

@@ -1,0 +1,30 @@
+"""Real client libraries on the Kafka door: groups, and the offsets that they commit."""
+
+from __future__ import annotations
+
+from kafka_clients import Client, Draft, settle
+
+from simulator import Simulator
+
+
+def test_three_share_and_one_leaves(sim: Simulator, client: Client) -> None:
+    sim.create_topic("t", partitions=6)
+    members = [client.join("g", "t") for _ in range(3)]
+    settle(members, [2, 2, 2])
+    members.pop().close()
+    settle(members, [3, 3])
+    client.produce("t", [Draft(str(n), partition=n % 6) for n in range(60)])
+    found = [record for member in members for record in member.take(30)]
+    assert sorted(int(record.value or "") for record in found) == list(range(60))
+
+
+def test_a_group_resumes_where_it_committed(client: Client) -> None:
+    client.produce("t", [Draft(str(n)) for n in range(10)])
+    first = client.join("g", "t")
+    assert [r.offset for r in first.take(10)] == list(range(10))
+    first.commit("t", 7)
+    first.close()
+    second = client.join("g", "t")
+    assert [r.offset for r in second.take(3)] == [7, 8, 9]
+    other = client.join("other", "t")
+    assert [r.offset for r in other.take(10)] == list(range(10))
