@@ -78,6 +78,8 @@ class Settings:
             raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
         if self.start is not None:
             instant_ns(self.start)
+        if self.config:
+            _check_config(self.config)
 
     @property
     def kafka_brokers(self) -> Sequence[KafkaBroker]:
@@ -98,3 +100,14 @@ class Settings:
         if len(set(ports)) < len(ports) or not all(0 < port <= 65_535 for port in ports):
             rule = "each needs a port of its own, 1 to 65535, or 0 for a free one"
             raise InvalidSetting("brokers", self.brokers, rule)
+
+
+def _check_config(config: Mapping[str, object]) -> None:
+    """Refuse settings of the brokers that there are not, or with values that cannot be."""
+    from simulator.listeners.kafka.configs import BrokerConfig, InvalidConfig
+
+    for name, value in config.items():
+        try:
+            BrokerConfig({name: value})
+        except InvalidConfig as error:
+            raise InvalidSetting(name, value, str(error)) from None

@@ -97,6 +97,7 @@ class AsyncSimulator:
             self._target = await self._listener.start()
         if self.settings.kafka_port is not None:
             from simulator.listeners.kafka import KafkaListener  # not needed by most
+            from simulator.listeners.kafka.configs import BrokerConfig
 
             kafka = KafkaListener(
                 self.settings.host,
@@ -104,6 +105,7 @@ class AsyncSimulator:
                 log=self.log,
                 publisher=self.publisher,
                 control=self,
+                config=BrokerConfig(self.settings.config, brokers=len(self.settings.kafka_brokers)),
             )
             await kafka.start()
             self._kafka = kafka

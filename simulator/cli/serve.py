@@ -69,6 +69,12 @@ STOP_WITHIN_S: Final = 0.8
     show_default=True,
     help="How much the topics may hold before they refuse more.",
 )
+@click.option(
+    "--config",
+    type=options.Pair(),
+    multiple=True,
+    help="A setting of the Kafka brokers by its own name, such as num.partitions=4. Repeatable.",
+)
 @click.option("--play", "story", metavar="STORY", help="Play this story, by name or path.")
 def serve(
     host: str,
@@ -80,6 +86,7 @@ def serve(
     start: str | None,
     validate: bool,
     max_bytes: int,
+    config: tuple[tuple[str, str], ...],
     story: str | None,
 ) -> None:
     """Run a simulator until Ctrl-C, SIGTERM or, if asked to, the end of standard input."""
@@ -97,6 +104,7 @@ def serve(
         grpc_port=grpc_port,
         kafka_port=None,
         max_bytes=max_bytes,
+        config=dict(config),
     )
     if not _is_loopback(host):
         click.secho(

@@ -18,14 +18,13 @@ from simulator.log.placement import Node
 class Broker:
     """A broker of the cluster; `port` is that which it got once it was started."""
 
-    def __init__(self, node: Node, host: str, port: int, max_connections: int) -> None:
+    def __init__(self, node: Node, host: str, port: int) -> None:
         """Bind nothing yet. Port 0 takes a free one, which the broker keeps."""
         self.node_id = node.node_id
         self.rack = node.rack
         self.host = host
         self.port = port
         self.connections: set[Connection] = set()
-        self._max_connections = max_connections
         self._server: asyncio.Server | None = None
         self._kept: socket.socket | None = None
 
@@ -70,7 +69,7 @@ class Broker:
         await asyncio.sleep(0)  # connections learn that they are closed
 
     def _connection(self, cluster: Cluster) -> Callable[[], Connection]:
-        return lambda: Connection(cluster, self.node_id, self.connections, self._max_connections)
+        return lambda: Connection(cluster, self.node_id, self.connections)
 
     def _keep_port(self, family: int, address: tuple[object, ...]) -> None:
         """Hold the port without listening on it, so that connections are refused.

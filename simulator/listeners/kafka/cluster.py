@@ -8,9 +8,9 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from simulator.listeners.kafka.broker_clock import BrokerClock
+from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.listeners.kafka.fetch_sessions import FetchSessions
-from simulator.listeners.kafka.limits import FETCH_SESSIONS
 from simulator.log import PartitionNotFound, Retention, TopicInfo, TopicLog
 from simulator.log.placement import CoordinatorKind, Moved, PartitionPlace, Placement
 from simulator.publishing import Publisher
@@ -46,6 +46,7 @@ class Cluster:
         control: TopicControl,
         clock: BrokerClock,
         placement: Placement,
+        config: BrokerConfig,
     ) -> None:
         self.log = log
         self.publisher = publisher
@@ -54,8 +55,9 @@ class Cluster:
         self.placement = placement
         self.ports: dict[int, int] = {}
         """Of each broker, by its id."""
+        self.config = config
         self.groups = Coordinator(log, clock)
-        self.fetch_sessions = FetchSessions(FETCH_SESSIONS)
+        self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))
         self._producer_ids = count()
 
     def close(self) -> None:

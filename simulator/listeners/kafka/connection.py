@@ -16,7 +16,6 @@ from typing import Any, cast
 from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.errors import ProtocolViolation
 from simulator.listeners.kafka.frames import Frames
-from simulator.listeners.kafka.limits import IDLE_SECONDS, MAX_REQUEST_BYTES
 from simulator.listeners.kafka.messages import Version, version_of
 from simulator.listeners.kafka.registry import NO_RESPONSE, Request, registered
 from simulator.listeners.kafka.session import Session
@@ -30,23 +29,16 @@ _HEADER = struct.Struct(">hhi")
 class Connection(asyncio.BufferedProtocol):
     """The state of one connection; `open_connections` is the listener's set of them."""
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        node_id: int,
-        open_connections: set[Connection],
-        max_connections: int,
-        idle_seconds: float = IDLE_SECONDS,
-    ) -> None:
+    def __init__(self, cluster: Cluster, node_id: int, open_connections: set[Connection]) -> None:
         self._cluster = cluster
         self._node_id = node_id
         self._session = Session()
         self._open = open_connections
-        self._max_connections = max_connections
-        self._idle_seconds = idle_seconds
+        self._max_connections = cluster.config.int("max.connections")
+        self._idle_seconds = cluster.config.int("connections.max.idle.ms") / 1000
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
-        self._frames = Frames(MAX_REQUEST_BYTES)
+        self._frames = Frames(cluster.config.int("socket.request.max.bytes"))
         self._pending: Future[Any] | None = None
         self._held = False  # the client does not read its answers
         self._paused = False  # and is not read from either

@@ -13,15 +13,6 @@ from simulator.log import TopicLog
 from simulator.log.classic_group import ClassicGroup
 from simulator.log.group_messages import GroupError, GroupState, JoinRequest, JoinResult
 
-MIN_SESSION_MS = 6_000
-"""`group.min.session.timeout.ms`."""
-
-MAX_SESSION_MS = 1_800_000
-"""`group.max.session.timeout.ms`."""
-
-MAX_METADATA = 4096
-"""`offset.metadata.max.bytes`."""
-
 
 class Coordinator:
     """The groups of the cluster."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from simulator.listeners.kafka.broker import Broker
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.cluster import Cluster, TopicControl
-from simulator.listeners.kafka.limits import MAX_CONNECTIONS, REPLICATION
+from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.log import TopicLog
 from simulator.log.placement import CoordinatorKind, Node, PartitionPlace, Placement
 from simulator.publishing import Publisher
@@ -45,7 +45,7 @@ class KafkaListener:
         publisher: Publisher,
         control: TopicControl,
         brokers: Sequence[BrokerSettings],
-        max_connections: int = MAX_CONNECTIONS,
+        config: BrokerConfig | None = None,
     ) -> None:
         """Bind nothing yet; a broker of port 0 takes a free one."""
         self._log = log
@@ -53,9 +53,10 @@ class KafkaListener:
         self._control = control
         self._nodes = [Node(broker.node_id, broker.rack) for broker in brokers]
         self._brokers = {
-            node.node_id: Broker(node, host, broker.port, max_connections)
+            node.node_id: Broker(node, host, broker.port)
             for node, broker in zip(self._nodes, brokers, strict=True)
         }
+        self._config = config or BrokerConfig(brokers=len(brokers))
         self._cluster: Cluster | None = None
         self._starting: asyncio.Task[None] | None = None
 
@@ -95,8 +96,9 @@ class KafkaListener:
         nothing is served.
         """
         clock = BrokerClock(asyncio.get_running_loop())
-        placement = Placement(self._nodes, REPLICATION)
-        cluster = Cluster(self._log, self._publisher, self._control, clock, placement)
+        config = self._config
+        placement = Placement(self._nodes, config.int("default.replication.factor"))
+        cluster = Cluster(self._log, self._publisher, self._control, clock, placement, config)
         self._cluster = cluster
         try:
             for broker in self.brokers:

@@ -13,7 +13,7 @@ from kafka_wire import API_VERSIONS, FETCH, METADATA, NAMES, PRODUCE, Wire, fetc
 
 from simulator import AsyncSimulator, KafkaBroker, Simulator, SimulatorError
 from simulator.listeners.kafka import AddressUnavailable, KafkaListener
-from simulator.listeners.kafka.connection import Connection
+from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.registry import registered
 
 SOFTWARE = {"client_software_name": "test", "client_software_version": "1.0"}
@@ -135,16 +135,21 @@ async def test_answers_keep_the_order_of_requests(sim: AsyncSimulator, wire: Wir
     assert (await wire.receive(API_VERSIONS, 0)).api_keys
 
 
-async def test_no_more_connections_than_allowed(
-    sim: AsyncSimulator, caplog: pytest.LogCaptureFixture
-) -> None:
-    listener = KafkaListener(
+def another_listener(sim: AsyncSimulator, config: BrokerConfig) -> KafkaListener:
+    return KafkaListener(
         brokers=[KafkaBroker(1)],
         log=sim.log,
         publisher=sim.publisher,
         control=sim,
-        max_connections=1,
+        config=config,
     )
+
+
+async def test_no_more_connections_than_allowed(
+    sim: AsyncSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = BrokerConfig({"max.connections": 1})
+    listener = another_listener(sim, config)
     address = await listener.start()
     try:
         async with await Wire.connect(address) as first:
@@ -158,20 +163,13 @@ async def test_no_more_connections_than_allowed(
 
 
 async def test_idle_connections_are_closed(sim: AsyncSimulator) -> None:
-    assert sim._kafka is not None
-    connections: set[Connection] = set()
-    loop = asyncio.get_running_loop()
+    config = BrokerConfig({"connections.max.idle.ms": 50})
+    listener = another_listener(sim, config)
     async with await Wire.connect(sim.bootstrap_servers) as busy:
         await busy.ask(API_VERSIONS, 0)
-        cluster = sim._kafka.cluster
-        server = await loop.create_server(
-            lambda: Connection(cluster, 1, connections, 10, idle_seconds=0.05), "127.0.0.1", 0
-        )
-        port = server.sockets[0].getsockname()[1]
-        async with await Wire.connect(f"127.0.0.1:{port}") as idle:
+        async with await Wire.connect(await listener.start()) as idle:
             assert await idle.closed()
-        server.close()
-        await server.wait_closed()
+        await listener.stop()
         assert (await busy.ask(API_VERSIONS, 0)).api_keys
 
 

@@ -25,7 +25,7 @@ from uuid import UUID
 from kio.schema.errors import ErrorCode
 
 from simulator.errors import SimulatorError
-from simulator.listeners.kafka.limits import NODE_ID, NUM_PARTITIONS
+from simulator.listeners.kafka.limits import NODE_ID
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.topic_settings import InvalidConfig, retention_of
 from simulator.log import InvalidTopicName, Retention, TopicExists
@@ -105,10 +105,10 @@ def _checked(request: Request, topic: Any) -> tuple[int, Retention]:
         retention = retention_of({config.name: config.value for config in topic.configs})
     except InvalidConfig as error:
         raise _Refused(ErrorCode.invalid_config, str(error)) from None
-    return _partitions(topic), retention
+    return _partitions(request, topic), retention
 
 
-def _partitions(topic: Any) -> int:
+def _partitions(request: Request, topic: Any) -> int:
     if topic.assignments:
         if topic.replication_factor != -1:
             raise _Refused(
@@ -151,4 +151,6 @@ def _partitions(topic: Any) -> int:
             f"replication factor of {topic.replication_factor} cannot be reached because only 1 "
             "broker(s) are registered.",
         )
-    return NUM_PARTITIONS if topic.num_partitions == -1 else int(topic.num_partitions)
+    if topic.num_partitions == -1:
+        return request.cluster.config.int("num.partitions")
+    return int(topic.num_partitions)

@@ -35,7 +35,6 @@ from simulator.listeners.kafka.fetch_sessions import (
     Wanted,
     Watermarks,
 )
-from simulator.listeners.kafka.limits import MAX_FETCH_BYTES
 from simulator.listeners.kafka.messages import Pieces
 from simulator.listeners.kafka.registry import Request, api, later
 from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
@@ -196,7 +195,7 @@ def _is_told(session: FetchSession, found: _Found) -> bool:
 
 
 def _collect(request: Request, granted: Granted) -> _Collected:
-    left = min(request.body.max_bytes, MAX_FETCH_BYTES)
+    left = min(request.body.max_bytes, request.cluster.config.int("fetch.max.bytes"))
     size, failed = 0, False
     all_found = []
     for wanted in granted.wanted:

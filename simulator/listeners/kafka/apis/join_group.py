@@ -22,7 +22,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from simulator.listeners.kafka.coordinator import MAX_SESSION_MS, MIN_SESSION_MS, answer
+from simulator.listeners.kafka.coordinator import answer
 from simulator.listeners.kafka.registry import Request, api, later
 from simulator.log.group_messages import JoinRequest, JoinResult
 
@@ -34,7 +34,9 @@ def join_group(request: Request) -> Any:
     session = _ms(body.session_timeout)
     if not body.group_id:
         return _refused(request, ErrorCode.invalid_group_id)
-    if not MIN_SESSION_MS <= session <= MAX_SESSION_MS:
+    config = request.cluster.config
+    shortest, longest = (config.int(f"group.{end}.session.timeout.ms") for end in ("min", "max"))
+    if not shortest <= session <= longest:
         return _refused(request, ErrorCode.invalid_session_timeout)
     future = later()
     join = JoinRequest(

@@ -27,7 +27,6 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.cluster import CLUSTER_ID
 from simulator.listeners.kafka.endpoints import endpoints, running
-from simulator.listeners.kafka.limits import NUM_PARTITIONS
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidTopicName, TopicInfo
 from simulator.log.placement import NO_LEADER, PartitionPlace
@@ -96,7 +95,9 @@ def _by_name(request: Request, name: str) -> Any:
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
         if request.version >= 4 and not body.allow_auto_topic_creation:
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
-        request.cluster.control.create_topic(name, partitions=NUM_PARTITIONS)
+        request.cluster.control.create_topic(
+            name, partitions=request.cluster.config.int("num.partitions")
+        )
     return _described(request, log.topic(name))
 
 

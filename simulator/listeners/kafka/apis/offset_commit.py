@@ -17,7 +17,6 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from simulator.listeners.kafka.coordinator import MAX_METADATA
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidGroup, PartitionNotFound, TopicNotFound
 from simulator.log.groups import NO_EPOCH, Commit
@@ -62,7 +61,7 @@ def _store(request: Request, topic: str | None, partition: Any) -> ErrorCode:
     if topic is None:
         return ErrorCode.unknown_topic_id
     metadata = partition.committed_metadata or ""
-    if len(metadata.encode()) > MAX_METADATA:
+    if len(metadata.encode()) > request.cluster.config.int("offset.metadata.max.bytes"):
         return ErrorCode.offset_metadata_too_large
     epoch = partition.committed_leader_epoch if request.version >= 6 else NO_EPOCH
     commit = Commit(partition.committed_offset, epoch, metadata)
