@@ -19,7 +19,8 @@ def command(*options: str) -> list[str]:
         raise SystemExit(
             "the program `simulator` is not installed beside this Python: pip install -e ."
         )
-    return [program, "serve", "--ready-json", "--grpc-port", "0", "--exit-with-stdin", *options]
+    ports = ("--grpc-port", "0", "--kafka-port", "0")
+    return [program, "serve", "--ready-json", *ports, "--exit-with-stdin", *options]
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from simulator.cli import options
+from simulator.cli import serve_options
 from simulator.cli.failures import CommandFailed
 from simulator.cli.terminal import leave_line, program
 from simulator.errors import SimulatorError
@@ -28,84 +28,24 @@ STOP_WITHIN_S: Final = 0.8
 
 
 @click.command(short_help="Run a simulator for your programs.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option(
-    "--grpc-port",
-    type=click.IntRange(0, 65535),
-    metavar="PORT",
-    default=50051,
-    show_default=True,
-    help="The port of gRPC; 0 takes a free one.",
-)
+@serve_options.address_options
+@serve_options.kafka_options
 @click.option(
     "--ready-json",
     is_flag=True,
     help="Write one line of JSON with the addresses, once they accept connections, and no more.",
 )
 @click.option("--exit-with-stdin", is_flag=True, help="End when standard input is closed.")
-@click.option(
-    "--speed",
-    type=options.Speed(),
-    metavar="N|max",
-    default="1",
-    show_default=True,
-    help="Seconds of the simulator's time per real second. With max, time is virtual: it moves "
-    "only as stories play, and a run repeats to the byte.",
-)
-@click.option(
-    "--seed", type=int, metavar="N", default=0, show_default=True, help="Of everything random."
-)
-@click.option(
-    "--start",
-    type=options.Instant(),
-    help="When the simulator's time begins, such as "
-    "2026-01-31T18:00:00Z; else now, or a fixed time with --speed max.",
-)
-@options.validate_option
-@click.option(
-    "--max-bytes",
-    type=options.Size(),
-    default="1GiB",
-    show_default=True,
-    help="How much the topics may hold before they refuse more.",
-)
-@click.option(
-    "--config",
-    type=options.Pair(),
-    multiple=True,
-    help="A setting of the Kafka brokers by its own name, such as num.partitions=4. Repeatable.",
-)
+@serve_options.event_options
 @click.option("--play", "story", metavar="STORY", help="Play this story, by name or path.")
 def serve(
-    host: str,
-    grpc_port: int,
-    ready_json: bool,
-    exit_with_stdin: bool,
-    speed: float,
-    seed: int,
-    start: str | None,
-    validate: bool,
-    max_bytes: int,
-    config: tuple[tuple[str, str], ...],
-    story: str | None,
+    host: str, ready_json: bool, exit_with_stdin: bool, story: str | None, **given: Any
 ) -> None:
     """Run a simulator until Ctrl-C, SIGTERM or, if asked to, the end of standard input."""
     gc.disable()  # importing leaves no garbage, and looking for it costs a tenth of the start
     import asyncio
 
-    from simulator.simulator import Settings
-
-    settings = Settings(
-        seed=seed,
-        start=start,
-        speed=speed or None,
-        validate=validate,
-        host=host,
-        grpc_port=grpc_port,
-        kafka_port=None,
-        max_bytes=max_bytes,
-        config=dict(config),
-    )
+    settings = serve_options.settings_of(host=host, **given)
     if not _is_loopback(host):
         click.secho(
             f"Warning: {host} may be reachable from other machines, and anybody who reaches it "
@@ -192,13 +132,17 @@ async def _watch(play: Play, *, quiet: bool) -> None:
 def _announce_to_programs(sim: AsyncSimulator) -> None:
     import json
 
-    click.echo(json.dumps({"grpc": sim.grpc_target, "pid": os.getpid()}))
+    kafka = {} if sim.settings.kafka_port is None else {"kafka": sim.bootstrap_servers}
+    click.echo(json.dumps({"grpc": sim.grpc_target, **kafka, "pid": os.getpid()}))
 
 
 def _announce_to_people(sim: AsyncSimulator) -> None:
     port = sim.grpc_target.rpartition(":")[2]
-    server = "" if port == "50051" else f" --server {port}"
-    click.echo(f"The simulator is ready: gRPC on {click.style(sim.grpc_target, bold=True)}")
+    server = "" if port == str(serve_options.GRPC_PORT) else f" --server {port}"
+    doors = f"gRPC on {click.style(sim.grpc_target, bold=True)}"
+    if sim.settings.kafka_port is not None:
+        doors += f", Kafka on {click.style(sim.bootstrap_servers, bold=True)}"
+    click.echo(f"The simulator is ready: {doors}")
     for what, command in (("watch", "tail"), ("play", "play rate_limited --server")):
         given = server.removeprefix(" --server") if command.endswith("--server") else server
         click.secho(f"  {what:<6} {program()} {command}{given}", dim=True)

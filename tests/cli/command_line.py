@@ -14,6 +14,8 @@ from typing import Any
 PATIENCE_S = 60
 """Only ever reached when something hangs."""
 
+FREE_PORTS = ("--grpc-port", "0", "--kafka-port", "0")
+
 COMMAND = (sys.executable, "-m", "simulator")
 
 
@@ -73,7 +75,7 @@ def started(
 @contextmanager
 def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run `simulator serve` on a free port; gives the process and its address."""
-    with started("serve", "--grpc-port", "0", "--ready-json", *arguments) as process:
+    with started("serve", *FREE_PORTS, "--ready-json", *arguments) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.stderr and process.stderr.read().decode()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from command_line import COMMAND, PATIENCE_S, environment
+from command_line import COMMAND, FREE_PORTS, PATIENCE_S, environment
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX shells and signals")
 
@@ -50,7 +50,7 @@ def run_code(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("module", "arguments"),
     [
         ("simulator.cli.app", ["demo"]),
-        ("asyncio", ["serve", "--grpc-port", "0"]),
+        ("asyncio", ["serve", *FREE_PORTS]),
         ("grpc", ["demo"]),
         ("simulator.simulator", ["play", "first_connect"]),
         ("simulator.scenario.parser", ["validate", __file__]),
@@ -88,7 +88,7 @@ def test_a_closed_standard_output_is_no_error(arguments):
 
 def test_a_server_whose_output_is_closed_serves_on_and_ends_as_usual():
     command = 'exec "$@" >&-'
-    arguments = [*COMMAND, "serve", "--grpc-port", "0", "--ready-json", "--exit-with-stdin"]
+    arguments = [*COMMAND, "serve", *FREE_PORTS, "--ready-json", "--exit-with-stdin"]
     done = subprocess.run(
         ["sh", "-c", command, "sh", *arguments],
         input=b"",

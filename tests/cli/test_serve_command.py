@@ -8,7 +8,7 @@ import subprocess
 
 import grpc
 import pytest
-from command_line import PATIENCE_S, run, served, started
+from command_line import FREE_PORTS, PATIENCE_S, run, served, started
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from simulator.v1 import broker_pb2, broker_pb2_grpc, scenarios_pb2, scenarios_pb2_grpc
@@ -38,10 +38,49 @@ def test_one_line_of_json_says_where_it_accepts_calls():
         assert process.stdout.read() == b""  # one line, and nothing after it
 
 
+def ready(process: subprocess.Popen[bytes]) -> dict[str, object]:
+    assert process.stdout is not None
+    found: dict[str, object] = json.loads(process.stdout.readline())
+    return found
+
+
 def test_ready_json_names_the_process():
-    with started("serve", "--grpc-port", "0", "--ready-json") as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline()).keys() == {"grpc", "pid"}
+    with started("serve", *FREE_PORTS, "--ready-json") as process:
+        assert ready(process).keys() == {"grpc", "kafka", "pid"}
+
+
+def test_kafka_answers_where_the_ready_line_says():
+    with started("serve", *FREE_PORTS, "--brokers", "3", "--ready-json") as process:
+        servers = str(ready(process)["kafka"]).split(",")
+        assert len(set(servers)) == 3
+        for server in servers:
+            host, _, port = server.rpartition(":")
+            with socket.create_connection((host, int(port)), PATIENCE_S) as connection:
+                connection.sendall(bytes.fromhex("0000000a 0012 0000 00000007 ffff"))
+                answer = connection.recv(8)  # ApiVersions 0: size, and the correlation id
+                assert answer[4:] == (7).to_bytes(4, "big")
+
+
+def test_without_kafka_no_port_is_taken_for_it():
+    with started("serve", "--grpc-port", "0", "--no-kafka", "--ready-json") as process:
+        assert ready(process).keys() == {"grpc", "pid"}
+
+
+def test_a_kafka_port_in_use_is_one_line_with_the_port_and_the_option():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", "--grpc-port", "0", "--kafka-port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: cannot serve Kafka on 127.0.0.1:{port}: ")
+    assert "the port is in use" in done.stderr
+    assert "--kafka-port" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_brokers_by_id_and_port():
+    extra = ("--broker", "7:0:rack-a", "--broker", "3:0", "--ready-json")
+    with started("serve", "--grpc-port", "0", *extra) as process:
+        assert len(str(ready(process)["kafka"]).split(",")) == 2
 
 
 @POSIX_SIGNALS
@@ -84,7 +123,7 @@ def test_it_ends_while_subscribers_are_connected_and_a_story_plays(tmp_path):
 
 @pytest.mark.parametrize("extra", [[], ["--ready-json"]])
 def test_it_ends_with_its_standard_input(extra):
-    with started("serve", "--grpc-port", "0", "--exit-with-stdin", *extra) as process:
+    with started("serve", *FREE_PORTS, "--exit-with-stdin", *extra) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.readline()
@@ -94,7 +133,7 @@ def test_it_ends_with_its_standard_input(extra):
 
 
 def test_an_input_that_is_closed_from_the_start_ends_it():
-    assert run("serve", "--grpc-port", "0", "--exit-with-stdin", "--ready-json").returncode == 0
+    assert run("serve", *FREE_PORTS, "--exit-with-stdin", "--ready-json").returncode == 0
 
 
 def test_without_the_option_the_end_of_input_changes_nothing():
@@ -120,18 +159,18 @@ def test_a_port_in_use_is_one_line_with_the_port_and_the_option():
 
 
 def test_readable_addresses():
-    with started("serve", "--grpc-port", "0") as process:
+    with started("serve", *FREE_PORTS) as process:
         assert process.stdout is not None
         first = process.stdout.readline().decode()
         assert first.startswith("The simulator is ready: gRPC on 127.0.0.1:")
-        port = first.strip().rpartition(":")[2]
+        grpc, kafka = first.strip().split(", ")
+        assert kafka.startswith("Kafka on 127.0.0.1:")
+        port = grpc.rpartition(":")[2]
         assert f"simulator tail --server {port}" in process.stdout.readline().decode()
 
 
 def test_an_address_that_others_can_reach_is_warned_about():
-    done = run(
-        "serve", "--host", "0.0.0.0", "--grpc-port", "0", "--exit-with-stdin", "--ready-json"
-    )
+    done = run("serve", "--host", "0.0.0.0", *FREE_PORTS, "--exit-with-stdin", "--ready-json")
     assert done.returncode == 0
     assert done.stderr.startswith("Warning: 0.0.0.0 may be reachable from other machines")
     assert done.stderr.count("\n") == 1
@@ -139,7 +178,7 @@ def test_an_address_that_others_can_reach_is_warned_about():
 
 def test_a_script_with_mistakes_is_reported_before_anything_is_served(script):
     path = script("steps:\n  - conect: alice\n")
-    done = run("serve", "--grpc-port", "0", "--ready-json", "--play", path)
+    done = run("serve", *FREE_PORTS, "--ready-json", "--play", path)
     assert done.returncode == 1
     assert done.stdout == ""
     assert f"{os.path.basename(path)}:2:5: " in done.stderr
@@ -147,7 +186,7 @@ def test_a_script_with_mistakes_is_reported_before_anything_is_served(script):
 
 def test_it_tells_how_the_story_went(script):
     path = script("name: brief\nusers: [alice]\nsteps:\n  - connect: alice\n")
-    with started("serve", "--grpc-port", "0", "--play", path) as process:
+    with started("serve", *FREE_PORTS, "--play", path) as process:
         assert process.stdout is not None
         told: list[str] = []
         for line in iter(process.stdout.readline, b""):
@@ -206,7 +245,7 @@ def test_garbage_on_the_port_does_not_stop_it():
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])  # RFC 6761, RFC 5737
 def test_where_the_host_is_wrong_no_other_port_is_advised(host):
-    done = run("serve", "--grpc-port", "0", "--host", host)
+    done = run("serve", *FREE_PORTS, "--host", host)
     assert done.returncode == 1
     assert f"Error: cannot serve gRPC on {host}: " in done.stderr
     assert "choose another address with --host\n" in done.stderr

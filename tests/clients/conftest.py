@@ -25,7 +25,8 @@ def target() -> Iterator[str]:
     """The address of a running simulator."""
     program = shutil.which("simulator", path=sysconfig.get_path("scripts"))
     assert program is not None, "the program `simulator` is not installed beside this Python"
-    command = [program, "serve", "--ready-json", "--grpc-port", "0", "--exit-with-stdin"]
+    ports = ("--grpc-port", "0", "--no-kafka")
+    command = [program, "serve", "--ready-json", *ports, "--exit-with-stdin"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

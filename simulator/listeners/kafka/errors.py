@@ -16,8 +16,8 @@ class AddressUnavailable(ListenerError):
         self.host = host
         self.port = port
         super().__init__(
-            f"cannot serve Kafka on {host}:{port}: {reason}; choose another port with kafka_port= "
-            "(0 takes a free one)"
+            f"cannot serve Kafka on {host}:{port}: {reason}; choose another port with --kafka-port "
+            "on the command line or kafka_port= in Python (0 takes a free one)"
         )
 
 

@@ -1,0 +1,163 @@
+"""The options of `simulator serve` that say how the simulator is set up.
+
+Each function adds the options of one subject; `settings_of` turns all their values into settings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from simulator.cli import options
+from simulator.cli.options import F
+
+if TYPE_CHECKING:
+    from simulator.settings import Settings
+
+GRPC_PORT: Final = 50051
+KAFKA_PORT: Final = 9092
+
+
+class Broker(click.ParamType):  # type: ignore[type-arg]
+    """A Kafka broker: its id, its port and, if it has one, its rack."""
+
+    name = "ID:PORT[:RACK]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a KafkaBroker; whether id and port can be is for the settings to say."""
+        from simulator.settings import KafkaBroker
+
+        if isinstance(value, KafkaBroker):
+            return value
+        node_id, _, place = str(value).partition(":")
+        port, _, rack = place.partition(":")
+        if not (node_id.isdecimal() and port.isdecimal()):
+            self.fail(f"{value!r} is no broker: write it like 1:9092 or 1:9092:rack-a", param, ctx)
+        return KafkaBroker(int(node_id), int(port), rack or None)
+
+
+def address_options(command: F) -> F:
+    """Add `--host` and `--grpc-port`."""
+    return _all(
+        command,
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="The address to listen on."
+        ),
+        click.option(
+            "--grpc-port",
+            type=click.IntRange(0, 65535),
+            metavar="PORT",
+            default=GRPC_PORT,
+            show_default=True,
+            help="The port of gRPC; 0 takes a free one.",
+        ),
+    )
+
+
+def kafka_options(command: F) -> F:
+    """Add `--kafka-port`, `--no-kafka`, `--brokers`, `--broker` and `--config`."""
+    return _all(
+        command,
+        click.option(
+            "--kafka-port",
+            type=click.IntRange(0, 65535),
+            metavar="PORT",
+            default=KAFKA_PORT,
+            show_default=True,
+            help="The port of Kafka; 0 takes a free one.",
+        ),
+        click.option("--no-kafka", is_flag=True, help="Serve no Kafka."),
+        click.option(
+            "--brokers",
+            type=click.IntRange(1, 100),
+            metavar="N",
+            default=1,
+            show_default=True,
+            help="How many Kafka brokers there are, at the Kafka port and those that follow it.",
+        ),
+        click.option(
+            "--broker",
+            "named_brokers",
+            type=Broker(),
+            multiple=True,
+            help="One Kafka broker by id and port, such as 7:9092 or 7:9092:rack-a; for each one.",
+        ),
+        click.option(
+            "--config",
+            type=options.Pair(),
+            multiple=True,
+            help="A setting of the Kafka brokers by its own name, such as num.partitions=4. "
+            "Repeatable.",
+        ),
+    )
+
+
+def event_options(command: F) -> F:
+    """Add what time it is, what chance brings, and which events are let through."""
+    return _all(
+        command,
+        click.option(
+            "--speed",
+            type=options.Speed(),
+            metavar="N|max",
+            default="1",
+            show_default=True,
+            help="Seconds of the simulator's time per real second. With max, time is virtual: it "
+            "moves only as stories play, and a run repeats to the byte.",
+        ),
+        click.option(
+            "--seed",
+            type=int,
+            metavar="N",
+            default=0,
+            show_default=True,
+            help="Of everything random.",
+        ),
+        click.option(
+            "--start",
+            type=options.Instant(),
+            help="When the simulator's time begins, such as "
+            "2026-01-31T18:00:00Z; else now, or a fixed time with --speed max.",
+        ),
+        options.validate_option,
+        click.option(
+            "--max-bytes",
+            type=options.Size(),
+            default="1GiB",
+            show_default=True,
+            help="How much the topics may hold before they refuse more.",
+        ),
+    )
+
+
+def settings_of(
+    *,
+    kafka_port: int,
+    no_kafka: bool,
+    brokers: int,
+    named_brokers: tuple[Any, ...],
+    config: tuple[tuple[str, str], ...],
+    speed: float,
+    **others: Any,
+) -> Settings:
+    """The settings that the options ask for; those of one name with a setting go in as they are."""
+    from simulator.settings import Settings
+
+    if named_brokers and (brokers != 1 or kafka_port != KAFKA_PORT or no_kafka):
+        raise click.UsageError(
+            "--broker says it all: leave --brokers, --kafka-port and --no-kafka out"
+        )
+    return Settings(
+        kafka_port=None if no_kafka else kafka_port,
+        brokers=named_brokers or brokers,
+        config=dict(config),
+        speed=speed or None,
+        **others,
+    )
+
+
+def _all(command: F, *decorators: Any) -> F:
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
