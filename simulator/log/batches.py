@@ -23,7 +23,9 @@ Unpack = Callable[[bytes, bytearray], int]
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 HEADER_BYTES: Final = _HEADER.size
 _PREFIX_BYTES: Final = 12  # base offset and length, which the length does not count
+_LEAST_LENGTH: Final = 14  # of the shortest message of magic 0
 _MAGIC_AT: Final = 16
+_NEWEST_MAGIC: Final = 2
 _CRC_END: Final = 21  # the CRC covers everything behind itself
 
 _COMPRESSION: Final = 0x07
@@ -90,29 +92,35 @@ def magic_of(data: bytes) -> int | None:
 def parse_batch(data: bytes) -> Batch:
     """Check the one batch that `data` is, as a broker checks what a client produces.
 
-    Raises CorruptBatch where length or CRC are wrong, UnsupportedBatch for an older magic, and
-    InvalidBatch for a batch that a client may not send. (Kafka: `LogValidator.validateBatch` and
+    Raises CorruptBatch where length or CRC are wrong, UnsupportedBatch for an older magic and for
+    other than one whole batch, and InvalidBatch for a batch that a client may not send. (Kafka:
+    `ByteBufferLogInputStream`, `ProduceRequest.validateRecords`, `LogValidator.validateBatch` and
     `DefaultRecordBatch.ensureValid`.)
     """
-    if len(data) < _CRC_END:
-        raise CorruptBatch(f"{len(data)} bytes are too few for a record batch")
-    if data[_MAGIC_AT] != 2:
+    size = _whole(data, 0)
+    if size is None:
+        raise UnsupportedBatch(f"{len(data)} bytes are not a whole record batch")
+    if data[_MAGIC_AT] != _NEWEST_MAGIC:
         raise UnsupportedBatch(
             f"record batches of magic {data[_MAGIC_AT]} are not accepted; use magic 2"
         )
-    if len(data) < HEADER_BYTES:
-        raise CorruptBatch(f"{len(data)} bytes are too few for a record batch of magic 2")
+    if size < len(data):
+        if _whole(data, size) is not None:
+            raise UnsupportedBatch(
+                "one record batch for each partition is allowed, and here are more"
+            )
+        data = data[:size]
+    if size < HEADER_BYTES:
+        raise CorruptBatch(f"{size} bytes are too few for a record batch of magic 2")
     (
-        *(_, length, _, _, crc, attributes, last_delta, _, max_timestamp),
+        *(base_offset, _, _, _, crc, attributes, last_delta, _, max_timestamp),
         producer_id,
         producer_epoch,
         base_sequence,
         count,
     ) = _HEADER.unpack_from(data)
-    if length < HEADER_BYTES - _PREFIX_BYTES or length > len(data) - _PREFIX_BYTES:
-        raise CorruptBatch(f"the batch says it has {length} bytes; {len(data) - 12} are there")
-    if length < len(data) - _PREFIX_BYTES:
-        raise InvalidBatch("one record batch for each partition is allowed, and here are more")
+    if base_offset != 0:
+        raise InvalidBatch(f"the base offset of a batch is 0 when it is sent, not {base_offset}")
     if crc != checksum(memoryview(data)[_CRC_END:]):
         raise CorruptBatch("the CRC-32C of the batch is wrong")
     if count < 1 or count != last_delta + 1:
@@ -129,6 +137,24 @@ def parse_batch(data: bytes) -> Batch:
     if producer_id > NO_PRODUCER and base_sequence < 0:
         raise InvalidBatch(f"sequence {base_sequence} of producer {producer_id} is negative")
     return Batch(data, count, attributes, max_timestamp, producer_id, producer_epoch, base_sequence)
+
+
+def _whole(data: bytes, at: int) -> int | None:
+    """The size of the batch that begins there; None where not all of it is there."""
+    left = len(data) - at
+    if left < _PREFIX_BYTES:
+        return None
+    length = int.from_bytes(data[at + 8 : at + _PREFIX_BYTES], "big", signed=True)
+    if length < _LEAST_LENGTH:
+        raise CorruptBatch(
+            f"Record size {length} is less than the minimum record overhead ({_LEAST_LENGTH})"
+        )
+    if left <= _MAGIC_AT:
+        return None
+    magic = int.from_bytes(data[at + _MAGIC_AT : at + _MAGIC_AT + 1], signed=True)
+    if not 0 <= magic <= _NEWEST_MAGIC:
+        raise CorruptBatch(f"Invalid magic found in record: {magic}")
+    return None if left < _PREFIX_BYTES + length else _PREFIX_BYTES + length
 
 
 def placed(raw: bytes, base_offset: int, leader_epoch: int) -> bytes:

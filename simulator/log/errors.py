@@ -158,7 +158,7 @@ class CorruptBatch(InvalidBatch):
 
 
 class UnsupportedBatch(InvalidBatch):
-    """A record batch of an older format."""
+    """A record batch of an older format, or bytes that are not one whole batch."""
 
 
 class OutOfOrderSequence(LogError):

@@ -34,10 +34,13 @@ class Connection:
         self._ids = count(1)
         self._turn = asyncio.Lock()
 
-    async def ask(self, api: str, version: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(
+        self, api: str, version: int, body: Mapping[str, Any], patience: float = PATIENCE
+    ) -> dict[str, Any]:
         """The answer, or CLOSED, or SILENT."""
         correlation_id = next(self._ids)
-        data = await self.exchange(frame(api, version, correlation_id, body, self._client_id))
+        request = frame(api, version, correlation_id, body, self._client_id)
+        data = await self.exchange(request, patience)
         if data is None:
             return CLOSED
         if not data:
@@ -92,7 +95,7 @@ class Broker:
         self._prefix = prefix
         self._newest = newest
         self._connections: dict[str, Connection] = {}
-        self._normaliser = Normaliser()
+        self._normaliser = Normaliser(prefix)
 
     def name(self, name: str) -> str:
         return f"{self._prefix}{name}"
@@ -113,12 +116,13 @@ class Broker:
         label: str = "",
         client: str = "client",
         only: Callable[[dict[str, Any]], Any] | None = None,
+        patience: float = PATIENCE,
         **body: Any,
     ) -> dict[str, Any]:
         """Send a request and record the answer, or that part of it that `only` selects."""
         version = self.newest(api) if version is None else version
         place = self._reserve(f"{label or api} v{version}")
-        answer = await self.connection(client).ask(api, version, body)
+        answer = await self.connection(client).ask(api, version, body, patience)
         self._fill(place, only(answer) if only and answer not in (CLOSED, SILENT) else answer)
         return answer
 
@@ -149,7 +153,7 @@ class Broker:
         self.transcript[place] = (self.transcript[place][0], self._normaliser.tidy(value))
 
     async def topic(self, name: str, partitions: int = 1, **configs: str) -> str:
-        """Create a topic, whose id is then in `ids`; returns its full name."""
+        """Create a topic, whose id is then in `ids`; returns its full name. A failure is noted."""
         full = self.name(name)
         answer = await self.quietly(
             "create_topics",
@@ -167,9 +171,11 @@ class Broker:
             timeout=10_000,
         )
         (created,) = answer["topics"]
-        assert created["error_code"] == "none", created
+        if created["error_code"] != "none":
+            self.note(f"topic {name}", created)
+            return full
         self.ids[full] = created["topic_id"]
-        self._normaliser.label("topic id", created["topic_id"], full)
+        self._normaliser.label("topic id", created["topic_id"], f"~{name}")
         await self.known(full)
         return full
 
@@ -179,8 +185,16 @@ class Broker:
         while True:
             (told,) = (await self.quietly("metadata", **body))["topics"]
             led = {each["error_code"] for each in told["partitions"]} == {"none"}
-            if (told["error_code"] != "none") if gone else led:
+            if gone and told["error_code"] != "none":
                 return
+            if led and not gone and await self._served(topic, len(told["partitions"])):
+                return
+
+    async def _served(self, topic: str, partitions: int) -> bool:
+        asked = [{"partition_index": index, "timestamp": -1} for index in range(partitions)]
+        body = {"topics": [{"name": topic, "partitions": asked}], "replica_id": -1}
+        (told,) = (await self.quietly("list_offsets", **body))["topics"]
+        return all(each["error_code"] == "none" for each in told["partitions"])
 
     def close(self) -> None:
         for connection in self._connections.values():
@@ -229,6 +243,8 @@ async def _warmed_up(address: str, version: int) -> None:
         (group,) = (await connection.ask("describe_groups", 5, described))["groups"]
         if group["error_code"] == "none":
             break
+    while (await connection.ask("init_producer_id", 1, {}))["error_code"] != "none":
+        pass
     connection.close()
 
 

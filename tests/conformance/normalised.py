@@ -25,6 +25,8 @@ _LABELLED = {
     "session_id": "session",
     "share_session_id": "session",
 }
+_SESSIONS = ("session_id", "share_session_id")
+_NO_ID = (("", NO_UUID, -1), (0, -1))  # 0 is the first id of a producer, but no session's
 _WORDS = {"host": "host", "port": "port", "cluster_id": "cluster", "client_host": "client host"}
 _UNORDERED = re.compile(
     r"topics|responses|partitions|groups|members|configs|brokers|nodes|results|api_keys|errored_|owned|synonyms|producers|transaction_states|unstable|entries|aborted"
@@ -50,7 +52,9 @@ _BATCH_FIELDS = (
 class Normaliser:
     """Names for what one broker has told in one run of the steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
+        """`prefix` is what names of this run begin with."""
+        self._prefix = prefix
         self._labels: dict[tuple[str, Any], str] = {}
         self._texts: dict[str, str] = {}
 
@@ -77,13 +81,14 @@ class Normaliser:
             return value
         if field in _WORDS:
             return f"<{_WORDS[field]}>"
-        if field in _LABELLED and value not in ("", NO_UUID) and value not in (0, -1):
+        if field in _LABELLED and value not in _NO_ID[field in _SESSIONS]:
             return self.label(_LABELLED[field], value)
         if isinstance(value, int) and value > MODERN:
             return "<now>"
         if isinstance(value, str):
             for text, label in self._texts.items():
                 value = value.replace(text, label)
+            value = value.replace(self._prefix, "~")
         return value
 
     def _learn(self, value: Mapping[str, Any]) -> None:
@@ -91,10 +96,13 @@ class Normaliser:
         name = value.get("name") or value.get("topic_name")
         topic_id = value.get("topic_id")
         if isinstance(name, str) and topic_id not in (None, NO_UUID):
-            self.label("topic id", topic_id, name)
+            self.label("topic id", topic_id, name.replace(self._prefix, "~"))
 
-    def _list(self, value: list[Any], field: str) -> list[Any]:
-        tidied = [self.tidy(each, field) for each in value]
+    def _list(self, value: list[Any], field: str) -> Any:
+        tidied = _merged([self.tidy(each, field) for each in value])
+        names = [each.get("name") for each in tidied if isinstance(each, dict)]
+        if len(set(names) - {None}) == len(tidied) > 0:
+            return {each["name"]: each for each in tidied}
         if _UNORDERED.search(field):
             return sorted(tidied, key=_sort_key)
         return tidied
@@ -105,19 +113,36 @@ class Normaliser:
         return value.hex(" ") if field in ("metadata", "assignment", "member_metadata") else value
 
     def _batches(self, data: bytes) -> Iterable[Any]:
-        """Each batch as its header's fields and the bytes of its records."""
+        """Each whole batch as its header's fields and the bytes of its records.
+
+        A part of a batch at the end, which brokers may send or not, is nothing.
+        """
         while len(data) >= _BATCH.size:
             batch: dict[str, Any] = dict(zip(_BATCH_FIELDS, _BATCH.unpack_from(data), strict=True))
             end = 12 + batch["length"]
             whole, data = data[:end], data[end:]
             if len(whole) < end:
-                yield f"the first {len(whole)} of {end} bytes"
                 return
             batch["crc"] = "right" if crc32c(whole[21:]) == batch["crc"] else "wrong"
             batch = {name: self.tidy(each, name) for name, each in batch.items()}
             yield batch | {"records": whole[_BATCH.size :].hex(" ")}
-        if data:
-            yield f"{len(data)} bytes"
+
+
+def _merged(topics: list[Any]) -> list[Any]:
+    """Topics that are there more than once, each with some of its partitions, as one."""
+    found: dict[Any, dict[str, Any]] = {}
+    for topic in topics:
+        held = isinstance(topic, dict) and topic.keys() & {"partitions", "partition_responses"}
+        if not held:
+            return topics
+        rest = repr({name: each for name, each in topic.items() if name not in held})
+        known = found.setdefault(rest, topic)
+        if known is not topic:
+            known |= {name: known[name] + topic[name] for name in held}
+    for topic in found.values():
+        for name in topic.keys() & {"partitions", "partition_responses"}:
+            topic[name] = sorted(topic[name], key=_sort_key)
+    return list(found.values())
 
 
 def _sort_key(value: Any) -> str:

@@ -131,10 +131,15 @@ def test_the_cache_of_encodings_is_bounded(log: TopicLog) -> None:
 def test_refuses_what_a_client_may_not_send() -> None:
     raw = build_batch(DRAFTS)
     flipped = raw[:-1] + bytes((raw[-1] ^ 1,))
-    for bad in (flipped, raw[:-1], raw[:20], raw[:40], b""):
+    for bad in (flipped, raw[:8] + b"\0\0\0\x0d" + raw[12:], raw[:16] + b"\x03" + raw[17:]):
         with pytest.raises(CorruptBatch):
             parse_batch(bad)
+    assert parse_batch(raw + raw[:-1]).raw == raw
     for bad, reason in (
+        (raw[:-1], "not a whole record batch"),
+        (raw[:16], "not a whole record batch"),
+        (b"", "not a whole record batch"),
+        (b"\1" + raw[1:], "base offset"),
         (raw + raw, "one record batch"),
         (raw[:16] + b"\x01" + raw[17:], "magic 1"),
         (with_header(raw, 23, ">i", 7), "last offset delta is 7"),

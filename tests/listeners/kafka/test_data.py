@@ -65,7 +65,7 @@ async def test_a_batch_is_read_through_every_door(sim: AsyncSimulator, wire: Wir
     ("data", "error"),
     [
         (ONE[:-1] + b"!", "corrupt_message"),
-        (ONE[:30], "corrupt_message"),
+        (ONE[:30], "invalid_record"),
         (ONE + ONE, "invalid_record"),
         (ONE[:16] + b"\x01" + ONE[17:], "invalid_record"),
         (b"", "invalid_record"),

@@ -2,7 +2,7 @@
 
 Behavior
 - Each topic has its own result: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, and INVALID_REQUEST
-  where neither or both of name and id are given.
+  where neither or both of name and id are given, or a topic is given twice, which is told once.
 - The offsets that groups committed on a deleted topic are forgotten with it.
 
 Version notes
@@ -11,6 +11,7 @@ Version notes
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -27,8 +28,32 @@ def delete_topics(request: Request) -> Any:
         wanted = [(topic.name, topic.topic_id) for topic in body.topics]
     else:
         wanted = [(name, None) for name in body.topic_names]
-    return request.schema.response(
-        responses=tuple(_deleted(request, name, topic_id) for name, topic_id in wanted)
+    given = Counter(wanted)
+    ids = {topic_id for _, topic_id in wanted if topic_id is not None}
+    by_id = {topic_id: request.cluster.topic_name(topic_id) for topic_id in ids}
+    results = []
+    for name, topic_id in given:
+        if given[name, topic_id] > 1 and (name is None) != (topic_id is None):
+            what = "name" if topic_id is None else "id"
+            results.append(_refused(request, name, topic_id, f"Duplicate topic {what}."))
+        elif topic_id is None and name is not None and name in by_id.values():
+            named = request.cluster.log.topic(name).topic_id
+            results.append(_refused(request, name, named, _NAMED_TWICE))
+        elif name is not None or by_id.get(topic_id) not in {each for each, _ in given} - {None}:
+            results.append(_deleted(request, name, topic_id))
+    return request.schema.response(responses=tuple(results))
+
+
+_NAMED_TWICE = "The provided topic name maps to an ID that was already supplied."
+
+
+def _refused(request: Request, name: str | None, topic_id: UUID | None, text: str) -> Any:
+    return request.schema.make(
+        "DeletableTopicResult",
+        name=name,
+        topic_id=topic_id,
+        error_code=ErrorCode.invalid_request,
+        error_message=text,
     )
 
 

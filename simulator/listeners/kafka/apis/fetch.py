@@ -231,8 +231,11 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
     return _Found(wanted, ErrorCode.none, records, start, end)
 
 
+_UNKNOWN = (ErrorCode.unknown_topic_or_partition, ErrorCode.unknown_topic_id)
+
+
 def _partition(request: Request, found: _Found) -> Any:
-    read_committed = request.body.isolation_level == 1
+    told = request.body.isolation_level == 1 or found.code in _UNKNOWN
     return request.schema.make(
         "PartitionData",
         partition_index=found.wanted.partition,
@@ -240,7 +243,7 @@ def _partition(request: Request, found: _Found) -> Any:
         high_watermark=found.end,
         last_stable_offset=found.end,
         log_start_offset=found.start,
-        aborted_transactions=() if read_committed else None,
+        aborted_transactions=() if told else None,
         preferred_read_replica=-1,
         records=found.records,
     )

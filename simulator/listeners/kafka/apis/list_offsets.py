@@ -7,7 +7,8 @@ Behavior
   the first offset kept locally (KIP-405), which is -2 here, and -5 what is in tiered storage
   (KIP-1005), which is nothing.
 - UNKNOWN_TOPIC_OR_PARTITION; UNKNOWN_LEADER_EPOCH for an epoch that is still to come;
-  UNSUPPORTED_VERSION for a negative timestamp that the version does not have.
+  UNSUPPORTED_VERSION for a negative timestamp that the version does not have; INVALID_REQUEST for
+  a partition that is asked for twice, which is told once.
 
 Version notes
 - 2 adds the isolation level; 4 leader epochs (KIP-320); 6 is flexible; 7, 8 and 9 add -3, -4 and
@@ -16,6 +17,7 @@ Version notes
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from kio.schema.errors import ErrorCode
@@ -31,13 +33,20 @@ _SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TI
 def list_offsets(request: Request) -> Any:
     """Find offsets."""
     make = request.schema.make
+    asked = Counter(
+        (topic.name, wanted.partition_index)
+        for topic in request.body.topics
+        for wanted in topic.partitions
+    )
+    twice = {place for place, times in asked.items() if times > 1}
     return request.schema.response(
         topics=tuple(
             make(
                 "ListOffsetsTopicResponse",
                 name=topic.name,
                 partitions=tuple(
-                    _partition(request, topic.name, wanted) for wanted in topic.partitions
+                    _partition(request, topic.name, wanted, twice)
+                    for wanted in {each.partition_index: each for each in topic.partitions}.values()
                 ),
             )
             for topic in request.body.topics
@@ -45,10 +54,12 @@ def list_offsets(request: Request) -> Any:
     )
 
 
-def _partition(request: Request, topic: str, wanted: Any) -> Any:
+def _partition(request: Request, topic: str, wanted: Any, twice: set[tuple[str, int]]) -> Any:
     code, offset, timestamp = ErrorCode.none, -1, -1
     try:
-        if request.version >= 4 and wanted.current_leader_epoch > 0:
+        if (topic, wanted.partition_index) in twice:
+            code = ErrorCode.invalid_request
+        elif request.version >= 4 and wanted.current_leader_epoch > 0:
             request.cluster.log.bounds(topic, wanted.partition_index)
             code = ErrorCode.unknown_leader_epoch
         elif wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 99):

@@ -2,8 +2,10 @@
 
 Behavior
 - Each partition has its own result, and takes one record batch of magic 2, which is stored as it
-  is. CORRUPT_MESSAGE for a wrong length or CRC; INVALID_RECORD for a batch that clients may not
-  send; MESSAGE_TOO_LARGE; UNKNOWN_TOPIC_OR_PARTITION, and UNKNOWN_TOPIC_ID from version 13 on.
+  is. CORRUPT_MESSAGE for a wrong length or CRC; INVALID_RECORD for other than one whole batch, an
+  old magic, and a batch that clients may not send; MESSAGE_TOO_LARGE; UNKNOWN_TOPIC_OR_PARTITION,
+  and UNKNOWN_TOPIC_ID from version 13 on. Bytes behind the batch that are no batch do not count.
+- The first offset kept is told beside the errors that the log itself finds.
 - `acks` other than 0, 1 and -1 is INVALID_REQUIRED_ACKS. With 0 there is no response; an error then
   closes the connection, since there is no other way to tell.
 - A batch that an idempotent producer sent before gets the offset it has already (KIP-98);
@@ -104,6 +106,12 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
         code, text, records = refused.code, str(refused), refused.records
     except InvalidBatch as error:
         code, text = _CODES.get(type(error), ErrorCode.invalid_record), str(error)
+        if type(error) is InvalidBatch and topic is not None:
+            start = request.cluster.log.bounds(topic, partition.index)[0]
+    except (OutOfOrderSequence, ProducerFenced) as error:
+        code, text = _CODES[type(error)], str(error)
+        if topic is not None:
+            start = request.cluster.log.bounds(topic, partition.index)[0]
     except SimulatorError as error:
         code, text = _CODES.get(type(error), ErrorCode.unknown_server_error), str(error)
     result = make(
@@ -138,8 +146,6 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
         raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
     log, publisher = request.cluster.log, request.cluster.publisher
     log.bounds(topic, partition)
-    if not data:
-        raise InvalidBatch("the request has no record batch for the partition")
     batch = parse_batch(data)
     if batch.compression == ZSTD and request.version < 7:
         raise _Refused(
