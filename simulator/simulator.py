@@ -106,6 +106,7 @@ class AsyncSimulator:
                 publisher=self.publisher,
                 control=self,
                 config=BrokerConfig(self.settings.config, brokers=len(self.settings.kafka_brokers)),
+                seed=self.settings.seed,
             )
             await kafka.start()
             self._kafka = kafka

@@ -8,6 +8,7 @@ that plays an hour in a moment does not move it: that would throw every client o
 from __future__ import annotations
 
 import heapq
+import time
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from itertools import count
@@ -42,6 +43,10 @@ class BrokerClock:
         if self._stepping is not None:
             return self._stepping
         return int(self._loop.time() * 1000) + self._jumped
+
+    def wall_seconds(self, loop_time: float) -> float:
+        """The seconds since the Unix epoch at a time of the event loop, by the machine's clock."""
+        return time.time() - self._loop.time() + loop_time
 
     def call_at(self, when_ms: int, callback: Callable[[], object]) -> BrokerTimer:
         """Call `callback` once from the event loop when the clock reads `when_ms` or later."""

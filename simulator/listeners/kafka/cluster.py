@@ -10,10 +10,14 @@ from uuid import UUID
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.coordinator import Coordinator
+from simulator.listeners.kafka.faults.injector import Faults
 from simulator.listeners.kafka.fetch_sessions import FetchSessions
+from simulator.listeners.kafka.request_log import RequestLog
+from simulator.listeners.kafka.request_view import Viewer
 from simulator.log import PartitionNotFound, Retention, TopicInfo, TopicLog
 from simulator.log.placement import CoordinatorKind, Moved, PartitionPlace, Placement
 from simulator.publishing import Publisher
+from simulator.scenario.randomness import Randomness
 
 CLUSTER_ID = "Y2hhdC1ldmVudHMtc2ltdQ"
 """Like Kafka's: 22 characters of URL-safe base64, the same in every run."""
@@ -47,6 +51,7 @@ class Cluster:
         clock: BrokerClock,
         placement: Placement,
         config: BrokerConfig,
+        seed: int | str = 0,
     ) -> None:
         self.log = log
         self.publisher = publisher
@@ -58,6 +63,8 @@ class Cluster:
         self.config = config
         self.groups = Coordinator(log, clock)
         self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))
+        self.faults = Faults(Randomness(seed).fork("kafka faults").random)
+        self.request_log = RequestLog(Viewer(self.topic_name, clock.wall_seconds).view)
         self._producer_ids = count()
 
     def close(self) -> None:

@@ -11,19 +11,45 @@ import asyncio
 import logging
 import struct
 from asyncio import AbstractEventLoop, Future, TimerHandle
+from collections.abc import Callable
 from typing import Any, cast
 
+from simulator.listeners.kafka.broker_clock import BrokerTimer
 from simulator.listeners.kafka.cluster import Cluster
+from simulator.listeners.kafka.coordinator import answer
 from simulator.listeners.kafka.errors import ProtocolViolation
+from simulator.listeners.kafka.faults.injector import Outcome
 from simulator.listeners.kafka.frames import Frames
-from simulator.listeners.kafka.messages import Version, version_of
-from simulator.listeners.kafka.registry import NO_RESPONSE, Request, registered
+from simulator.listeners.kafka.messages import version_of
+from simulator.listeners.kafka.registry import (
+    NO_RESPONSE,
+    Api,
+    Handler,
+    Request,
+    registered,
+)
 from simulator.listeners.kafka.session import Session
 
 logger = logging.getLogger("simulator.kafka")
 
 _API_VERSIONS = 18
 _HEADER = struct.Struct(">hhi")
+
+
+class Exchange:
+    """A request on its way to its answer."""
+
+    __slots__ = ("api", "correlation_id", "outcome", "request", "size", "started")
+
+    def __init__(
+        self, api: Api, request: Request, correlation_id: int, started: float, size: int
+    ) -> None:
+        self.api = api
+        self.request = request
+        self.correlation_id = correlation_id
+        self.started = started
+        self.size = size
+        self.outcome: Outcome | None = None  # of the fault that it meets
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -42,6 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self._pending: Future[Any] | None = None
         self._held = False  # the client does not read its answers
         self._paused = False  # and is not read from either
+        self._muted = False  # by a fault that throttles it
+        self._unmute: BrokerTimer | None = None
         self._active_at = self._loop.time()
         self._idle_timer: TimerHandle | None = None
         self._peer = "?"
@@ -72,6 +100,8 @@ class Connection(asyncio.BufferedProtocol):
         self._frames.complete.clear()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
+        if self._unmute is not None:
+            self._unmute.cancel()
         if self._pending is not None:
             self._pending.cancel()
 
@@ -118,7 +148,7 @@ class Connection(asyncio.BufferedProtocol):
     def _advance(self) -> None:
         frames = self._frames.complete
         try:
-            while frames and self._pending is None and not self._held:
+            while frames and self._pending is None and not self._held and not self._muted:
                 self._serve(frames.popleft())
         except ProtocolViolation as error:
             self._refuse(error)
@@ -140,6 +170,16 @@ class Connection(asyncio.BufferedProtocol):
         """Begin one request, and answer it unless it has to wait."""
         if self._transport.is_closing():
             return
+        exchange = self._decode(frame)
+        faults = self._cluster.faults
+        if faults.rules and (outcome := faults.meet(exchange.api, exchange.request)) is not None:
+            exchange.outcome = outcome
+            self._fail(exchange, outcome)
+        else:
+            self._handle(exchange, exchange.api.handler)
+
+    def _decode(self, frame: bytes | memoryview) -> Exchange:
+        """What a frame asks; raises ProtocolViolation where it cannot be answered."""
         key, version, correlation_id = _HEADER.unpack_from(frame)
         api = registered().get(key)
         if api is None:
@@ -173,29 +213,109 @@ class Connection(asyncio.BufferedProtocol):
             self._node_id,
             self._session,
         )
+        return Exchange(api, request, correlation_id, self._active_at, len(frame))
+
+    def _handle(self, exchange: Exchange, handler: Handler) -> None:
+        """Let the handler answer, now or later."""
+        api = exchange.api
         try:
-            response = api.handler(request)
+            response = handler(exchange.request)
         except ProtocolViolation:
             raise
         except Exception as error:
-            logger.exception("%s version %d", api.module, version)
+            logger.exception("%s version %d", api.module, exchange.request.version)
             raise ProtocolViolation(f"{api.module}: {error!r}") from error
         if isinstance(response, Future):
-            self._pending = response
-            response.add_done_callback(lambda done: self._answer(schema, correlation_id, done))
-        elif response is not NO_RESPONSE:
-            self._transport.write(schema.write(correlation_id, response))
+            self._await(response, lambda answer: self._answer(exchange, answer))
+        else:
+            self._answer(exchange, response)
 
-    def _answer(self, schema: Version, correlation_id: int, done: Future[Any]) -> None:
-        """Send an answer that had to wait, and go on with what came meanwhile."""
-        self._pending = None
-        if done.cancelled() or self._transport.is_closing():
+    def _await(self, future: Future[Any], then: Callable[[Any], None]) -> None:
+        """Go on with the result of a future, and then with what the client sent meanwhile."""
+
+        def go_on(done: Future[Any]) -> None:
+            self._pending = None
+            if done.cancelled() or self._transport.is_closing():
+                return
+            error = done.exception()
+            if error is not None:
+                logger.error("a waiting request failed", exc_info=error)
+                self._transport.close()
+                return
+            self._active_at = self._loop.time()
+            try:
+                then(done.result())
+            except ProtocolViolation as violation:
+                self._refuse(violation)
+                return
+            self._advance()
+
+        self._pending = future
+        future.add_done_callback(go_on)
+
+    def _answer(self, exchange: Exchange, response: Any) -> None:
+        """Send an answer, if there is one, and keep note of it."""
+        size = exchange.size
+        fault_id = None
+        request = exchange.request
+        if exchange.outcome is not None:
+            fault_id = exchange.outcome.fault.fault_id
+            response = self._answer_badly(exchange, exchange.outcome, response)
+        elif response is NO_RESPONSE:
+            response = None
+        else:
+            frame = request.schema.write(exchange.correlation_id, response)
+            self._transport.write(frame)
+            size += len(frame)
+        times = (exchange.started, self._loop.time())
+        self._cluster.request_log.add(exchange.api, request, response, times, size, fault_id)
+
+    # Faults
+
+    def _fail(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Begin a request that a fault is for: late, if it says so."""
+        delay_ms = outcome.rule.delay_ms
+        if delay_ms is None:
+            self._fail_now(exchange, outcome)
             return
-        error = done.exception()
-        if error is not None:
-            logger.error("a waiting request failed", exc_info=error)
-            self._transport.close()
-            return
-        self._active_at = self._loop.time()
-        self._transport.write(schema.write(correlation_id, done.result()))
+        over = self._loop.create_future()
+        clock = self._cluster.clock
+        timer = clock.call_at(clock.now_ms() + delay_ms, lambda: answer(over)(None))
+        over.add_done_callback(lambda _: timer.cancel())
+        self._await(over, lambda _: self._fail_now(exchange, outcome))
+
+    def _fail_now(self, exchange: Exchange, outcome: Outcome) -> None:
+        outcome.act()
+        if outcome.rule.drop == "before" or outcome.rule.stop_broker is not False:
+            self.close()
+            self._answer(exchange, NO_RESPONSE)
+        elif not self._transport.is_closing():
+            self._handle(exchange, outcome.answer)
+
+    def _answer_badly(self, exchange: Exchange, outcome: Outcome, response: Any) -> Any:
+        """Send what a fault leaves of an answer; return what the client got."""
+        rule = outcome.rule
+        if rule.throttle_ms is not None:
+            self._mute(rule.throttle_ms)
+        if rule.drop is not None:
+            self.close()
+        if response is NO_RESPONSE or self._transport.is_closing():
+            return None
+        response = outcome.throttled(response)
+        frame = exchange.request.schema.write(exchange.correlation_id, response)
+        if rule.cut is None:
+            self._transport.write(frame)
+            return response
+        self._transport.write(frame[: rule.cut])
+        self._transport.close()
+        return None
+
+    def _mute(self, for_ms: int) -> None:
+        """Begin no further request for a while, as Kafka does with a throttled client."""
+        clock = self._cluster.clock
+        self._muted = True
+        self._unmute = clock.call_at(clock.now_ms() + for_ms, self._muted_long_enough)
+
+    def _muted_long_enough(self) -> None:
+        self._muted = False
         self._advance()

@@ -132,6 +132,11 @@ class FetchSessions:
         """How many sessions a broker has."""
         return len(self._caches.get(node_id, ()))
 
+    def find(self, node_id: int, session_id: int) -> FetchSession | None:
+        """A session of a broker."""
+        cache = self._caches.get(node_id)
+        return None if cache is None else cache.get(session_id)
+
     def forget(self, node_id: int) -> None:
         """A broker has ended, and with it its sessions."""
         self._caches.pop(node_id, None)

@@ -46,6 +46,7 @@ class KafkaListener:
         control: TopicControl,
         brokers: Sequence[BrokerSettings],
         config: BrokerConfig | None = None,
+        seed: int | str = 0,
     ) -> None:
         """Bind nothing yet; a broker of port 0 takes a free one."""
         self._log = log
@@ -57,6 +58,7 @@ class KafkaListener:
             for node, broker in zip(self._nodes, brokers, strict=True)
         }
         self._config = config or BrokerConfig(brokers=len(brokers))
+        self._seed = seed
         self._cluster: Cluster | None = None
         self._starting: asyncio.Task[None] | None = None
 
@@ -98,7 +100,9 @@ class KafkaListener:
         clock = BrokerClock(asyncio.get_running_loop())
         config = self._config
         placement = Placement(self._nodes, config.int("default.replication.factor"))
-        cluster = Cluster(self._log, self._publisher, self._control, clock, placement, config)
+        cluster = Cluster(
+            self._log, self._publisher, self._control, clock, placement, config, self._seed
+        )
         self._cluster = cluster
         try:
             for broker in self.brokers:

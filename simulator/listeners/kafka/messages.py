@@ -62,6 +62,7 @@ class Version:
         response = _payload(self._responses, EntityType.response)
         self._makers: dict[str, Callable[[dict[str, Any]], Any]] = {}
         self._response = response.__name__
+        self.response_class: Any = response
         self._header = response.__header_schema__
         self._read_header = entity_reader(request.__header_schema__)
         self._read_body = entity_reader(request)

@@ -1,0 +1,1 @@
+"""Brokers that fail on purpose: which request a rule hits, and what becomes of it then."""

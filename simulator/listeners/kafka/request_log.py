@@ -1,0 +1,183 @@
+"""What clients asked and what they got: the latest requests of a cluster, to be looked at by tests.
+
+Adding one costs little, since it only keeps the decoded request and response; they are made into a
+`KafkaRequest` when somebody looks. Of Produce and Fetch, which carry records, a digest is kept
+instead, and large requests are made into one at once: so the log stays small, and keeps no records
+alive.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from simulator.listeners.kafka.registry import Api, Request
+    from simulator.listeners.kafka.request_view import KafkaRequest
+
+MAX_ENTRIES: Final = 2000
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Of the frames whose requests and responses are kept; decoded they take some times that."""
+
+LARGE: Final = 64 * 1024
+_PRODUCE, _FETCH = 0, 1
+_COUNT_AT: Final = 57  # of the records, in the header of a batch
+
+
+class Entry(NamedTuple):
+    """One request with its response, as the codec has them; None for no response.
+
+    Times are those of the event loop, in seconds.
+    """
+
+    number: int
+    module: str
+    version: int
+    client_id: str
+    client_host: str
+    node_id: int
+    started: float
+    ended: float
+    size: int
+    fault_id: int | None
+    body: Any
+    answer: Any
+
+
+class ProduceDigest(NamedTuple):
+    """A Produce request without its records: for each topic and partition bytes and records."""
+
+    acks: int
+    transactional_id: str | None
+    topics: tuple[tuple[Any, tuple[tuple[int, int, int], ...]], ...]
+
+
+class FetchDigest(NamedTuple):
+    """A Fetch response without its records.
+
+    For each topic: of each partition its number, error code, high watermark and bytes.
+    """
+
+    error: int
+    topics: tuple[tuple[Any, tuple[tuple[int, int, int, int], ...]], ...]
+
+
+class RequestLog:
+    """The latest requests, oldest first; it belongs to one event loop."""
+
+    def __init__(self, view: Callable[[Entry], KafkaRequest]) -> None:
+        """`view` makes an entry into what users see."""
+        self._view = view
+        self._entries: deque[Entry | KafkaRequest] = deque()
+        self._bytes = 0
+        self._sizes: deque[int] = deque()
+        self._watchers: list[Callable[[], object]] = []
+        self.total = 0
+        """How many requests there were, with those that are no longer kept."""
+
+    def add(
+        self,
+        api: Api,
+        request: Request,
+        response: Any,
+        times: tuple[float, float],
+        size: int,
+        fault_id: int | None = None,
+    ) -> None:
+        """Keep a request with its response; `size` is the bytes of both on the wire."""
+        body = request.body
+        if api.key == _PRODUCE:
+            body, size = _produced(body), 200
+        elif api.key == _FETCH and response is not None:
+            response, size = _fetched(response), 400
+        self.total += 1
+        entry = Entry(
+            self.total,
+            api.module,
+            request.version,
+            request.client_id,
+            request.client_host,
+            request.node_id,
+            *times,
+            size,
+            fault_id,
+            body,
+            response,
+        )
+        size = min(size, LARGE)
+        self._entries.append(entry if size < LARGE else self._view(entry))
+        self._sizes.append(size)
+        self._bytes += size
+        while self._bytes > MAX_BYTES or len(self._entries) > MAX_ENTRIES:
+            self._entries.popleft()
+            self._bytes -= self._sizes.popleft()
+        if self._watchers:
+            for watcher in tuple(self._watchers):
+                watcher()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def read(self, after: int = 0) -> Iterator[KafkaRequest]:
+        """The requests that are kept, from the one behind number `after` on."""
+        first = self.total - len(self._entries) + 1
+        for index in range(max(after + 1 - first, 0), len(self._entries)):
+            entry = self._entries[index]
+            if isinstance(entry, Entry):
+                entry = self._entries[index] = self._view(entry)
+            yield entry
+
+    def watch(self, callback: Callable[[], object]) -> None:
+        """Call back after each request from now on."""
+        self._watchers.append(callback)
+
+    def unwatch(self, callback: Callable[[], object]) -> None:
+        """Call back no more."""
+        if callback in self._watchers:
+            self._watchers.remove(callback)
+
+    def clear(self) -> None:
+        """Forget all requests; their numbers go on."""
+        self._entries.clear()
+        self._sizes.clear()
+        self._bytes = 0
+
+
+def _produced(body: Any) -> ProduceDigest:
+    return ProduceDigest(
+        body.acks,
+        body.transactional_id,
+        tuple(
+            (
+                getattr(topic, "name", None) or topic.topic_id,
+                tuple(
+                    (each.index, len(records), int.from_bytes(records[_COUNT_AT : _COUNT_AT + 4]))
+                    for each in topic.partition_data
+                    for records in (each.records or b"",)
+                ),
+            )
+            for topic in body.topic_data
+        ),
+    )
+
+
+def _fetched(answer: Any) -> FetchDigest:
+    return FetchDigest(
+        getattr(answer, "error_code", 0),
+        tuple(
+            (
+                getattr(topic, "topic", None) or topic.topic_id,
+                tuple(
+                    (
+                        each.partition_index,
+                        each.error_code,
+                        each.high_watermark,
+                        len(each.records or b""),
+                    )
+                    for each in topic.partitions
+                ),
+            )
+            for topic in answer.responses
+        ),
+    )
