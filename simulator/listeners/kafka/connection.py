@@ -70,6 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False  # and is not read from either
         self._muted = False  # by a fault that throttles it
         self._unmute: BrokerTimer | None = None
+        self._gone = False
         self._active_at = self._loop.time()
         self._idle_timer: TimerHandle | None = None
         self._peer = "?"
@@ -95,18 +96,27 @@ class Connection(asyncio.BufferedProtocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of whatever was being waited for."""
+        """Let go of whatever was being waited for.
+
+        Requests behind that one still count, though nobody reads the answers: a client that leaves
+        its group while it waits for the others to join says so and hangs up.
+        """
         self._open.discard(self)
-        self._frames.complete.clear()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         if self._unmute is not None:
             self._unmute.cancel()
         if self._pending is not None:
             self._pending.cancel()
+            self._pending = None
+        self._gone = True
+        self._held = self._muted = False
+        self._advance()
+        self._frames.complete.clear()
 
     def close(self) -> None:
         """Cut the client off."""
+        self._frames.complete.clear()
         self._transport.abort()
 
     def _watch(self) -> None:
@@ -149,6 +159,8 @@ class Connection(asyncio.BufferedProtocol):
         frames = self._frames.complete
         try:
             while frames and self._pending is None and not self._held and not self._muted:
+                if self._transport.is_closing() and not self._gone:
+                    return
                 self._serve(frames.popleft())
         except ProtocolViolation as error:
             self._refuse(error)
@@ -168,8 +180,6 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self, frame: bytes | memoryview) -> None:
         """Begin one request, and answer it unless it has to wait."""
-        if self._transport.is_closing():
-            return
         exchange = self._decode(frame)
         faults = self._cluster.faults
         if faults.rules and (outcome := faults.meet(exchange.api, exchange.request)) is not None:
@@ -250,6 +260,9 @@ class Connection(asyncio.BufferedProtocol):
                 return
             self._advance()
 
+        if self._gone:
+            future.cancel()
+            return
         self._pending = future
         future.add_done_callback(go_on)
 
@@ -265,7 +278,8 @@ class Connection(asyncio.BufferedProtocol):
             response = None
         else:
             frame = request.schema.write(exchange.correlation_id, response)
-            self._transport.write(frame)
+            if not self._gone:
+                self._transport.write(frame)
             size += len(frame)
         times = (exchange.started, self._loop.time())
         self._cluster.request_log.add(exchange.api, request, response, times, size, fault_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ from kafka_wire import (
     FIND_COORDINATOR,
     HEARTBEAT,
     JOIN_GROUP,
+    LEAVE_GROUP,
     LIST_GROUPS,
     OFFSET_COMMIT,
     OFFSET_FETCH,
@@ -155,6 +158,13 @@ async def test_refusals_of_commits(wire: Wire) -> None:
     assert await commit(wire, 1, member=member, generation=1) == "none"
 
 
+async def described(wire: Wire, group: str) -> Any:
+    answer = await wire.ask(
+        DESCRIBE_GROUPS, 4, groups=(group,), include_authorized_operations=False
+    )
+    return answer.groups[0]
+
+
 async def sync(wire: Wire, member: str, group: str = "g") -> Any:
     return await wire.ask(
         SYNC_GROUP,
@@ -244,3 +254,33 @@ async def test_topic_ids_in_the_newest_versions(sim: AsyncSimulator, wire: Wire)
         (t.topic_id, t.partitions[0].committed_offset, t.partitions[0].error_code.name)
         for t in group.topics
     ] == [(known, 4, "none"), (unknown, -1, "unknown_topic_id")]
+
+
+async def test_who_hangs_up_right_after_leaving_has_left(sim: AsyncSimulator, wire: Wire) -> None:
+    """Its LeaveGroup stands behind a JoinGroup that is not answered yet."""
+    stays = (await join(wire, 60)).member_id
+    await sync(wire, stays)
+    async with await Wire.connect(sim.bootstrap_servers) as other:
+        joining = {
+            "group_id": "g",
+            "session_timeout": seconds(60),
+            "rebalance_timeout": seconds(60),
+            "protocol_type": "consumer",
+            "protocols": lambda make: (
+                make("JoinGroupRequestProtocol", name="range", metadata=b"m"),
+            ),
+        }
+        goes = (await other.ask(JOIN_GROUP, 4, member_id="", **joining)).member_id
+        other.send(JOIN_GROUP, 4, member_id=goes, **joining)
+        other.send(LEAVE_GROUP, 1, group_id="g", member_id=goes)
+        await other.writer.drain()
+        while len((await described(wire, "g")).members) < 2:
+            pass  # the requests are still on their way
+        reset_at_close = struct.pack("ii", 1, 0)
+        other.writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close
+        )
+    await other.writer.wait_closed()
+    assert (await wire.ask(JOIN_GROUP, 4, **{**joining, "member_id": stays})).generation_id == 2
+    seen = [len((await described(wire, "g")).members) for _ in range(100)]
+    assert seen[-1] == 1
