@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builds import PROGRAMS
+from builds import PROGRAMS, built, need
 from kafka_clients import Program
 from toolchains import ON_CI, unavailable
 
@@ -38,10 +38,28 @@ def python(module: str, program: str) -> Callable[[], Program]:
     return start
 
 
+def go(package: str) -> Callable[[], Program]:
+    """A package of the module in `go`."""
+
+    def start() -> Program:
+        need("go")
+        where = built(
+            "go",
+            version=["go", "version"],
+            fetch=["go", "mod", "download"],
+            build=["go", "build", "-o", "bin/", "./..."],
+        )
+        return Program([where / "bin" / package], where, os.environ)
+
+    return start
+
+
 LIBRARIES: dict[str, Library] = {
     "confluent-kafka": Library(python("confluent_kafka", "confluent_kafka_program.py")),
     "aiokafka": Library(
         python("aiokafka", "aiokafka_program.py"), {"delete_group": "no such call in its admin"}
     ),
     "kafka-python": Library(python("kafka", "kafka_python_program.py")),
+    "franz-go": Library(go("franz")),
+    "sarama": Library(go("sarama")),
 }
