@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.log import Record, Retention
     from simulator.scenario.errors import PlayFailed, ScriptError
     from simulator.scenario.player import Outcome
+    from simulator.security import KafkaSecurity, Tls
     from simulator.settings import KafkaBroker
     from simulator.simulator import AsyncSimulator
     from simulator.testing.events import Event
@@ -32,6 +33,7 @@ __all__ = [
     "Event",
     "InvalidEvent",
     "KafkaBroker",
+    "KafkaSecurity",
     "Outcome",
     "PlayFailed",
     "Record",
@@ -39,6 +41,7 @@ __all__ = [
     "ScriptError",
     "Simulator",
     "SimulatorError",
+    "Tls",
     "WaitTimeout",
 ]
 
@@ -49,6 +52,7 @@ _HOMES = {
     "Event": "simulator.testing.events",
     "InvalidEvent": "simulator.catalog",
     "KafkaBroker": "simulator.settings",
+    "KafkaSecurity": "simulator.security",
     "Outcome": "simulator.scenario.player",
     "PlayFailed": "simulator.scenario.errors",
     "Record": "simulator.log",
@@ -56,6 +60,7 @@ _HOMES = {
     "ScriptError": "simulator.scenario.errors",
     "Simulator": "simulator.facade",
     "SimulatorError": "simulator.errors",
+    "Tls": "simulator.security",
     "WaitTimeout": "simulator.testing.waiting",
 }
 

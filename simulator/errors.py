@@ -9,3 +9,12 @@ class SimulatorError(Exception):
     Each room derives its own errors from this class in its `errors.py`. The command line prints
     the text without a traceback, the gRPC listener turns the class into a status code.
     """
+
+
+class InvalidSetting(SimulatorError):
+    """A value that no simulator can be set up with."""
+
+    def __init__(self, setting: str, value: object, rule: str) -> None:
+        self.setting = setting
+        self.value = value
+        super().__init__(f"{setting}={value!r} cannot be: {rule}")

@@ -21,6 +21,7 @@ from simulator.publishing import EventValue, Published
 from simulator.scenario.live_chat import LiveChat, SendResult, Session
 from simulator.scenario.player import Outcome
 from simulator.scenario.script import Script
+from simulator.security import KafkaSecurity
 from simulator.settings import KafkaBroker, Settings
 from simulator.simulator import AsyncSimulator
 from simulator.testing.events import Event
@@ -56,6 +57,7 @@ class Simulator:
         kafka_port: int | None = 0,
         brokers: int | Sequence[KafkaBroker] = 1,
         config: Mapping[str, object] | None = None,
+        security: KafkaSecurity | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         catalog: Catalog | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class Simulator:
             kafka_port=kafka_port,
             brokers=brokers,
             config=config or {},
+            security=security,
             max_bytes=max_bytes,
             catalog=catalog,
         )

@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from simulator.catalog import Catalog
-from simulator.errors import SimulatorError
+from simulator.errors import InvalidSetting
 from simulator.instants import instant_ns
 from simulator.log.topic_log import DEFAULT_MAX_BYTES
+from simulator.security import KafkaSecurity
+
+__all__ = ["DEFAULT_START", "MAX_BROKERS", "InvalidSetting", "Settings"]
 
 DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """Where virtual time begins unless a start is given: a fixed instant, so that runs repeat."""
@@ -28,15 +31,6 @@ class KafkaBroker:
     rack: str | None = None
 
 
-class InvalidSetting(SimulatorError):
-    """A value that no simulator can be set up with."""
-
-    def __init__(self, setting: str, value: object, rule: str) -> None:
-        self.setting = setting
-        self.value = value
-        super().__init__(f"{setting}={value!r} cannot be: {rule}")
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a simulator is set up; raises `InvalidSetting` or `NotAnInstant`.
@@ -48,8 +42,9 @@ class Settings:
     catalogue. `host`, `grpc_port`: where gRPC listens, port 0 for a free one, None for no listener.
     `kafka_port`: the same for Kafka's clients. `brokers`: how many Kafka brokers there are, at that
     port and those that follow it, or each of them as a `KafkaBroker`. `config`: settings of the
-    brokers by Kafka's own names, such as `{"num.partitions": 4}`. `max_bytes`: the bound on what
-    the log holds. `catalog`: which events exist, by default the Chat Events.
+    brokers by Kafka's own names, such as `{"num.partitions": 4}`. `security`: logins, TLS and
+    ACLs of Kafka's clients, by default none. `max_bytes`: the bound on what the log holds.
+    `catalog`: which events exist, by default the Chat Events.
     """
 
     seed: int = 0
@@ -61,6 +56,7 @@ class Settings:
     kafka_port: int | None = 0
     brokers: int | Sequence[KafkaBroker] = 1
     config: Mapping[str, object] = field(default_factory=dict)
+    security: KafkaSecurity | None = None
     max_bytes: int = DEFAULT_MAX_BYTES
     catalog: Catalog | None = None
 

@@ -107,6 +107,7 @@ class AsyncSimulator:
                 control=self,
                 config=BrokerConfig(self.settings.config, brokers=len(self.settings.kafka_brokers)),
                 seed=self.settings.seed,
+                security=self.settings.security,
             )
             await kafka.start()
             self._kafka = kafka

@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from simulator import AsyncSimulator, Catalog, Simulator, SimulatorError
+from simulator import AsyncSimulator, Catalog, KafkaSecurity, Simulator, SimulatorError
 from simulator.log import LogFull
 from simulator.scenario.player import PlayState
 from simulator.simulator import Settings
@@ -175,6 +175,7 @@ def test_every_setting_arrives() -> None:
         "kafka_port": 9092,
         "brokers": 3,
         "config": {"num.partitions": 4},
+        "security": KafkaSecurity(users={"alice": "secret"}),
         "max_bytes": 1000,
         "catalog": Catalog.builtin(),
     }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.connection import Connection
 from simulator.listeners.kafka.errors import AddressUnavailable
+from simulator.listeners.kafka.guard import HANDSHAKE_SECONDS
 from simulator.log.placement import Node
 
 
@@ -43,9 +44,14 @@ class Broker:
         """Accept connections; raises AddressUnavailable. Does nothing when it does already."""
         if self.running:
             return
+        tls = cluster.guard.tls
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._connection(cluster), self.host, self.port
+                self._connection(cluster),
+                self.host,
+                self.port,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
             )
         except (OSError, OverflowError) as error:
             raise AddressUnavailable(self.host, self.port, _reason(error)) from error

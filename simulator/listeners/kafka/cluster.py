@@ -12,6 +12,7 @@ from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.listeners.kafka.faults.injector import Faults
 from simulator.listeners.kafka.fetch_sessions import FetchSessions
+from simulator.listeners.kafka.guard import Guard
 from simulator.listeners.kafka.request_log import RequestLog
 from simulator.listeners.kafka.request_view import Viewer
 from simulator.log import PartitionNotFound, Retention, TopicInfo, TopicLog
@@ -62,6 +63,7 @@ class Cluster:
         """Of each broker, by its id."""
         self.config = config
         self.groups = Coordinator(log, clock)
+        self.guard = Guard()
         self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))
         self.faults = Faults(Randomness(seed).fork("kafka faults").random)
         self.request_log = RequestLog(Viewer(self.topic_name, clock.wall_seconds).view)

@@ -14,12 +14,13 @@ from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections.abc import Callable
 from typing import Any, cast
 
+from simulator.listeners.kafka.authentication import MAX_TOKEN_BYTES, take_bare_token
 from simulator.listeners.kafka.broker_clock import BrokerTimer
 from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.coordinator import answer
 from simulator.listeners.kafka.errors import ProtocolViolation
 from simulator.listeners.kafka.faults.injector import Outcome
-from simulator.listeners.kafka.frames import Frames
+from simulator.listeners.kafka.frames import LEAST_BYTES, Frames
 from simulator.listeners.kafka.messages import version_of
 from simulator.listeners.kafka.registry import (
     NO_RESPONSE,
@@ -86,6 +87,8 @@ class Connection(asyncio.BufferedProtocol):
         self._host = peer[0]
         self._peer = f"{peer[0]}:{peer[1]}"
         self._local = tuple(transport.get_extra_info("sockname")[:2])
+        self._session = self._cluster.guard.session(transport.get_extra_info("peercert"))
+        self._bound_frames()
         if len(self._open) >= self._max_connections:
             logger.warning(
                 "%s: closed, there are %d connections already", self._peer, self._max_connections
@@ -173,6 +176,20 @@ class Connection(asyncio.BufferedProtocol):
             else:
                 self._transport.resume_reading()
 
+    def _bound_frames(self) -> None:
+        """Who has not logged in yet may send little; and nothing more where that has failed."""
+        login, frames = self._session.login, self._frames
+        if login is None:
+            return
+        if login.closing is not None:
+            raise ProtocolViolation(login.closing)
+        frames.least_bytes = 0 if login.bare else LEAST_BYTES
+        frames.max_bytes = (
+            self._cluster.config.int("socket.request.max.bytes")
+            if login.complete
+            else MAX_TOKEN_BYTES
+        )
+
     def _refuse(self, error: Exception) -> None:
         logger.warning("%s: connection closed: %s", self._peer, error)
         self._frames.complete.clear()
@@ -180,6 +197,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self, frame: bytes | memoryview) -> None:
         """Begin one request, and answer it unless it has to wait."""
+        login = self._session.login
+        if login is not None and login.bare:
+            self._transport.write(take_bare_token(self._session, frame, self._cluster.clock))
+            self._bound_frames()
+            return
         exchange = self._decode(frame)
         faults = self._cluster.faults
         if faults.rules and (outcome := faults.meet(exchange.api, exchange.request)) is not None:
@@ -190,7 +212,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _decode(self, frame: bytes | memoryview) -> Exchange:
         """What a frame asks; raises ProtocolViolation where it cannot be answered."""
+        login = self._session.login
         key, version, correlation_id = _HEADER.unpack_from(frame)
+        if login is not None:
+            login.admit(key, self._cluster.clock.now_ms())
         api = registered().get(key)
         if api is None:
             raise ProtocolViolation(f"there is no API {key} here (version {version})")
@@ -283,6 +308,7 @@ class Connection(asyncio.BufferedProtocol):
             size += len(frame)
         times = (exchange.started, self._loop.time())
         self._cluster.request_log.add(exchange.api, request, response, times, size, fault_id)
+        self._bound_frames()
 
     # Faults
 

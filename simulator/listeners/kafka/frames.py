@@ -31,15 +31,17 @@ class Frames:
         "_common_filled",
         "_filled",
         "_large",
-        "_max_bytes",
         "_size",
         "complete",
+        "least_bytes",
+        "max_bytes",
     )
 
     def __init__(self, max_bytes: int) -> None:
-        """`max_bytes` bounds one request."""
+        """`max_bytes` bounds one request; it may be changed, as may the `least_bytes`."""
         self.complete: deque[bytes | memoryview] = deque()
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        self.least_bytes = LEAST_BYTES
         self._common = bytearray(_SMALL)
         self._common_filled = 0
         self._large: bytearray | None = None
@@ -76,7 +78,7 @@ class Frames:
         common, start, filled = self._common, 0, self._common_filled
         while filled - start >= SIZE_BYTES:
             size = int.from_bytes(common[start : start + SIZE_BYTES], "big", signed=True)
-            if not LEAST_BYTES <= size <= self._max_bytes:
+            if not self.least_bytes <= size <= self.max_bytes:
                 raise ProtocolViolation(f"a request of {size} bytes")
             end = start + SIZE_BYTES + size
             if end > filled:

@@ -10,9 +10,11 @@ from simulator.listeners.kafka.broker import Broker
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.cluster import Cluster, TopicControl
 from simulator.listeners.kafka.configs import BrokerConfig
+from simulator.listeners.kafka.guard import Guard
 from simulator.log import TopicLog
 from simulator.log.placement import CoordinatorKind, Node, PartitionPlace, Placement
 from simulator.publishing import Publisher
+from simulator.security import KafkaSecurity
 
 
 class BrokerSettings(Protocol):
@@ -47,6 +49,7 @@ class KafkaListener:
         brokers: Sequence[BrokerSettings],
         config: BrokerConfig | None = None,
         seed: int | str = 0,
+        security: KafkaSecurity | None = None,
     ) -> None:
         """Bind nothing yet; a broker of port 0 takes a free one."""
         self._log = log
@@ -59,6 +62,7 @@ class KafkaListener:
         }
         self._config = config or BrokerConfig(brokers=len(brokers))
         self._seed = seed
+        self._guard = Guard(security, seed)
         self._cluster: Cluster | None = None
         self._starting: asyncio.Task[None] | None = None
 
@@ -103,6 +107,7 @@ class KafkaListener:
         cluster = Cluster(
             self._log, self._publisher, self._control, clock, placement, config, self._seed
         )
+        cluster.guard = self._guard
         self._cluster = cluster
         try:
             for broker in self.brokers:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.messages import Version
 from simulator.listeners.kafka.session import Session
+from simulator.log.acls import CLUSTER_NAME, OPERATIONS, Operation, ResourceType
 
 
 class Request(NamedTuple):
@@ -33,6 +34,23 @@ class Request(NamedTuple):
     cluster: Cluster
     node_id: int
     session: Session
+
+    def allowed(
+        self, operation: Operation, resource: ResourceType, name: str = CLUSTER_NAME
+    ) -> bool:
+        """Whether the client may do that; where no ACLs are enforced everybody may."""
+        acls = self.cluster.guard.acls
+        return acls is None or acls.allow(
+            self.session.principal, self.client_host, operation, resource, name
+        )
+
+    def authorized_operations(self, resource: ResourceType, name: str = CLUSTER_NAME) -> int:
+        """Everything that the client may do with a resource, as bits of `AclOperation`."""
+        return sum(
+            1 << operation
+            for operation in OPERATIONS[resource]
+            if self.allowed(operation, resource, name)
+        )
 
 
 NO_RESPONSE: Any = object()

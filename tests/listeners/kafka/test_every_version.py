@@ -25,6 +25,8 @@ from kafka_wire import (
     OFFSET_COMMIT,
     OFFSET_FETCH,
     PRODUCE,
+    SASL_AUTHENTICATE,
+    SASL_HANDSHAKE,
     SYNC_GROUP,
     Make,
     Wire,
@@ -109,6 +111,8 @@ def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
         },
         INIT_PRODUCER_ID: {"transactional_id": None, "transaction_timeout": seconds(1)},
         DELETE_GROUPS: {"groups_names": ("g",)},
+        SASL_HANDSHAKE: {"mechanism": "PLAIN"},
+        SASL_AUTHENTICATE: {"auth_bytes": b"\0alice\0secret"},
     }[key]
 
 
@@ -133,6 +137,8 @@ EXPECTED = {
     LEAVE_GROUP: {"unknown_member_id"},
     SYNC_GROUP: {"unknown_member_id"},
     DELETE_GROUPS: {"group_id_not_found"},
+    SASL_HANDSHAKE: {"illegal_sasl_state"},
+    SASL_AUTHENTICATE: {"illegal_sasl_state"},
 }
 
 

@@ -38,6 +38,8 @@ def api_versions(request: Request) -> Any:
     elif request.version >= 3:
         body = request.body
         request.session.software = (body.client_software_name, body.client_software_version)
+    if error is ErrorCode.none and request.session.login is not None:
+        request.session.login.told_versions()
     make = request.schema.make
     keys = () if error is ErrorCode.invalid_request else registered().values()
     return request.schema.response(
