@@ -85,19 +85,24 @@ class Cluster:
 
     def places(self, topic: str) -> Sequence[PartitionPlace]:
         """The place of each partition of a topic; raises TopicNotFound."""
+        places, partitions = self._places(topic)
+        return places[:partitions]
+
+    def place(self, topic: str, partition: int) -> PartitionPlace:
+        """The place of a partition; raises TopicNotFound or PartitionNotFound."""
+        places, partitions = self._places(topic)
+        if not 0 <= partition < partitions:
+            raise PartitionNotFound(topic, partition, partitions)
+        return places[partition]
+
+    def _places(self, topic: str) -> tuple[Sequence[PartitionPlace], int]:
+        """The places of a topic, and how many of them count."""
         topic_id, partitions = self.log.shape(topic)
         places = self.placement.places(topic_id)
         if len(places) < partitions:
             self._place_all()
             places = self.placement.places(topic_id)
-        return places[:partitions]
-
-    def place(self, topic: str, partition: int) -> PartitionPlace:
-        """The place of a partition; raises TopicNotFound or PartitionNotFound."""
-        places = self.places(topic)
-        if not 0 <= partition < len(places):
-            raise PartitionNotFound(topic, partition, len(places))
-        return places[partition]
+        return places, partitions
 
     def coordinates(self, node_id: int, key: str, kind: CoordinatorKind = GROUP) -> bool:
         """Whether that broker coordinates a group, or a transactional id; else NOT_COORDINATOR."""

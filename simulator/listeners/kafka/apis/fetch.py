@@ -8,15 +8,19 @@ Behavior
 - With fewer than `min_bytes` it waits for up to `max_wait`, and is answered as soon as enough has
   been appended. An error in any partition is told at once.
 - OFFSET_OUT_OF_RANGE before the first offset kept and behind the end;
-  UNKNOWN_TOPIC_OR_PARTITION, and UNKNOWN_TOPIC_ID from version 13 on; UNKNOWN_LEADER_EPOCH for an
-  epoch that is still to come.
+  UNKNOWN_TOPIC_OR_PARTITION, and UNKNOWN_TOPIC_ID from version 13 on.
+- FENCED_LEADER_EPOCH and UNKNOWN_LEADER_EPOCH for another epoch than the leader's;
+  NOT_LEADER_OR_FOLLOWER from a broker that does not lead the partition. From version 11 on, one
+  that follows answers too. A request that waits is answered at once when the leader moves.
+- For a `last_fetched_epoch` whose records end earlier, the place where the histories part.
 - A client may open a session, and then names only what changes (KIP-227): see `fetch_sessions`.
   FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
 - Without transactions the last stable offset is the high watermark.
 
 Version notes
 - 5 adds the start offset; 7 sessions; 9 leader epochs (KIP-320); 11 the rack (KIP-392); 12 is
-  flexible; 13 names topics by id (KIP-516); 15 moves the replica into a tag; 17 is for followers.
+  flexible and adds diverging epochs (KIP-595); 13 names topics by id (KIP-516); 15 moves the
+  replica into a tag; 16 tells the leader beside an error (KIP-951); 17 is for followers.
 """
 
 from __future__ import annotations
@@ -35,9 +39,17 @@ from simulator.listeners.kafka.fetch_sessions import (
     Wanted,
     Watermarks,
 )
+from simulator.listeners.kafka.leadership import (
+    NO_EPOCH,
+    REDIRECTED,
+    current_leader,
+    leader_error,
+    node_endpoints,
+)
 from simulator.listeners.kafka.messages import Pieces
 from simulator.listeners.kafka.registry import Request, api, later
 from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
+from simulator.log.leader_epochs import UNDEFINED, EpochEnd
 
 
 class _Failed(Exception):
@@ -53,14 +65,16 @@ class _Found(NamedTuple):
     records: bytes | Pieces
     start: int
     end: int
+    parted: EpochEnd | None = None
 
 
 class _Collected(NamedTuple):
-    """What there is now, its bytes, and whether any of it is an error."""
+    """What there is now, its bytes, and whether any of it is an error or must be told at once."""
 
     found: list[_Found]
     size: int
     failed: bool
+    urgent: bool
 
 
 @api(1, "fetch", (4, 17))
@@ -74,7 +88,7 @@ def fetch(request: Request) -> Any:
         )
     collected = _collect(request, granted)
     wait = body.max_wait.total_seconds()
-    if collected.size >= body.min_bytes or collected.failed or wait <= 0 or not granted.wanted:
+    if collected.size >= body.min_bytes or collected.urgent or wait <= 0 or not granted.wanted:
         return _response(request, granted, collected)
     return _Waiting(request, granted, wait).future
 
@@ -140,7 +154,7 @@ class _Waiting:
         if self.future.done():
             return
         collected = _collect(self._request, self._granted)
-        if collected.size >= self._request.body.min_bytes or collected.failed:
+        if collected.size >= self._request.body.min_bytes or collected.urgent:
             self._answer(collected)
         else:
             self._log.wait(self._changed, self._topics)
@@ -172,6 +186,9 @@ def _response(request: Request, granted: Granted, collected: _Collected) -> Any:
         if session is None or _is_told(session, found) or not granted.incremental:
             topics.setdefault(found.wanted.topic, []).append(_partition(request, found))
     by_id = request.version >= 13
+    leaders: dict[str, Any] = {}
+    if collected.failed and request.version >= 16:
+        leaders = node_endpoints(request, (each for told in topics.values() for each in told))
     return request.schema.response(
         error_code=ErrorCode.none,
         session_id=NO_SESSION if session is None else session.session_id,
@@ -183,6 +200,7 @@ def _response(request: Request, granted: Granted, collected: _Collected) -> Any:
             )
             for topic, partitions in topics.items()
         ),
+        **leaders,
     )
 
 
@@ -190,23 +208,24 @@ def _is_told(session: FetchSession, found: _Found) -> bool:
     """Whether the client of a session must be told, which is noted."""
     key = (found.wanted.topic, found.wanted.partition)
     marks = Watermarks(found.end, found.end, found.start)
-    failed = found.code is not ErrorCode.none
+    failed = found.code is not ErrorCode.none or found.parted is not None
     return session.told(key, marks, failed=failed, records=bool(found.records))
 
 
 def _collect(request: Request, granted: Granted) -> _Collected:
     left = min(request.body.max_bytes, request.cluster.config.int("fetch.max.bytes"))
-    size, failed = 0, False
+    size, failed, urgent = 0, False, False
     all_found = []
     for wanted in granted.wanted:
         try:
             found = _read(request, wanted, min(left, wanted.max_bytes), size == 0)
         except _Failed as error:
             found, failed = _Found(wanted, error.code, b"", -1, -1), True
+        urgent = urgent or found.parted is not None
         left -= len(found.records)
         size += len(found.records)
         all_found.append(found)
-    return _Collected(all_found, size, failed)
+    return _Collected(all_found, size, failed, failed or urgent)
 
 
 def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
@@ -216,8 +235,19 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
         raise _Failed(ErrorCode.unknown_topic_id)
     try:
         start, end = log.bounds(topic, wanted.partition)
-        if wanted.leader_epoch > 0:
-            raise _Failed(ErrorCode.unknown_leader_epoch)
+        code = leader_error(
+            request,
+            topic,
+            wanted.partition,
+            wanted.leader_epoch,
+            follower_too=request.version >= 11,
+        )
+        if code is not ErrorCode.none:
+            raise _Failed(code)
+        if wanted.last_fetched_epoch != NO_EPOCH:
+            parted = _parted(request, topic, wanted)
+            if parted is not None:
+                return _Found(wanted, ErrorCode.none, b"", start, end, parted)
         if not first and limit <= 0:
             return _Found(wanted, ErrorCode.none, b"", start, end)
         batches = log.read_batches(topic, wanted.partition, wanted.offset, max(limit, 0))
@@ -231,11 +261,27 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
     return _Found(wanted, ErrorCode.none, records, start, end)
 
 
+def _parted(request: Request, topic: str, wanted: Wanted) -> EpochEnd | None:
+    """Where the history that the client has read ends in this log, unless it is the same."""
+    ended = request.cluster.log.epoch_end(topic, wanted.partition, wanted.last_fetched_epoch)
+    if ended.epoch == UNDEFINED:
+        raise _Failed(ErrorCode.offset_out_of_range)
+    same = ended.epoch == wanted.last_fetched_epoch and ended.end_offset >= wanted.offset
+    return None if same else ended
+
+
 _UNKNOWN = (ErrorCode.unknown_topic_or_partition, ErrorCode.unknown_topic_id)
 
 
 def _partition(request: Request, found: _Found) -> Any:
     told = request.body.isolation_level == 1 or found.code in _UNKNOWN
+    more: dict[str, Any] = {}
+    if found.code in REDIRECTED and request.version >= 16:
+        more = current_leader(request, _name(request, found.wanted), found.wanted.partition)
+    if found.parted is not None:
+        epoch, end_offset = found.parted
+        parted = request.schema.make("EpochEndOffset", epoch=epoch, end_offset=end_offset)
+        more = {"diverging_epoch": parted}
     return request.schema.make(
         "PartitionData",
         partition_index=found.wanted.partition,
@@ -246,4 +292,5 @@ def _partition(request: Request, found: _Found) -> Any:
         aborted_transactions=() if told else None,
         preferred_read_replica=-1,
         records=found.records,
+        **more,
     )

@@ -6,9 +6,10 @@ Behavior
 - -1 is the end, -2 the first offset kept, -3 the record with the largest timestamp (KIP-734), -4
   the first offset kept locally (KIP-405), which is -2 here, and -5 what is in tiered storage
   (KIP-1005), which is nothing.
-- UNKNOWN_TOPIC_OR_PARTITION; UNKNOWN_LEADER_EPOCH for an epoch that is still to come;
-  UNSUPPORTED_VERSION for a negative timestamp that the version does not have; INVALID_REQUEST for
-  a partition that is asked for twice, which is told once.
+- UNKNOWN_TOPIC_OR_PARTITION; UNSUPPORTED_VERSION for a negative timestamp that the version does not
+  have; INVALID_REQUEST for a partition that is asked for twice, which is told once.
+- NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH: see `leader_error`. The epoch
+  that is told is that of the record's leader, and for the end that of the present one.
 
 Version notes
 - 2 adds the isolation level; 4 leader epochs (KIP-320); 6 is flexible; 7, 8 and 9 add -3, -4 and
@@ -22,6 +23,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.leadership import NO_EPOCH, leader_error
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import PartitionNotFound, TopicLog, TopicNotFound
 
@@ -55,16 +57,10 @@ def list_offsets(request: Request) -> Any:
 
 
 def _partition(request: Request, topic: str, wanted: Any, twice: set[tuple[str, int]]) -> Any:
-    code, offset, timestamp = ErrorCode.none, -1, -1
+    offset, timestamp = -1, -1
     try:
-        if (topic, wanted.partition_index) in twice:
-            code = ErrorCode.invalid_request
-        elif request.version >= 4 and wanted.current_leader_epoch > 0:
-            request.cluster.log.bounds(topic, wanted.partition_index)
-            code = ErrorCode.unknown_leader_epoch
-        elif wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 99):
-            code = ErrorCode.unsupported_version
-        else:
+        code = _error(request, topic, wanted, twice)
+        if code is ErrorCode.none:
             offset, timestamp = _find(
                 request.cluster.log, topic, wanted.partition_index, wanted.timestamp
             )
@@ -76,8 +72,24 @@ def _partition(request: Request, topic: str, wanted: Any, twice: set[tuple[str, 
         error_code=code,
         timestamp=timestamp,
         offset=offset,
-        leader_epoch=0 if offset >= 0 else -1,
+        leader_epoch=NO_EPOCH
+        if offset < 0
+        else request.cluster.log.epoch_at(topic, wanted.partition_index, offset),
     )
+
+
+def _error(request: Request, topic: str, wanted: Any, twice: set[tuple[str, int]]) -> ErrorCode:
+    """Why a partition is not looked at; raises TopicNotFound or PartitionNotFound."""
+    if (topic, wanted.partition_index) in twice:
+        return ErrorCode.invalid_request
+    request.cluster.log.bounds(topic, wanted.partition_index)
+    epoch = wanted.current_leader_epoch if request.version >= 4 else NO_EPOCH
+    code = leader_error(request, topic, wanted.partition_index, epoch)
+    if code is not ErrorCode.none:
+        return code
+    if wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 99):
+        return ErrorCode.unsupported_version
+    return ErrorCode.none
 
 
 def _find(log: TopicLog, topic: str, partition: int, timestamp: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ Behavior
   old magic, and a batch that clients may not send; MESSAGE_TOO_LARGE; UNKNOWN_TOPIC_OR_PARTITION,
   and UNKNOWN_TOPIC_ID from version 13 on. Bytes behind the batch that are no batch do not count.
 - The first offset kept is told beside the errors that the log itself finds.
+- NOT_LEADER_OR_FOLLOWER from a broker that does not lead the partition, with the one that does.
 - `acks` other than 0, 1 and -1 is INVALID_REQUIRED_ACKS. With 0 there is no response; an error then
   closes the connection, since there is no other way to tell.
 - A batch that an idempotent producer sent before gets the offset it has already (KIP-98);
@@ -32,6 +33,7 @@ from kio.schema.errors import ErrorCode
 from simulator.catalog import InvalidEvent, Violation
 from simulator.errors import SimulatorError
 from simulator.listeners.kafka.errors import ProtocolViolation
+from simulator.listeners.kafka.leadership import current_leader, leader_error, node_endpoints
 from simulator.listeners.kafka.registry import NO_RESPONSE, Request, api
 from simulator.log import (
     Batch,
@@ -92,7 +94,10 @@ def produce(request: Request) -> Any:
         if failed:
             raise ProtocolViolation("a batch sent with acks=0 was refused")
         return NO_RESPONSE
-    return request.schema.response(responses=tuple(topics))
+    leaders: dict[str, Any] = {}
+    if failed and request.version >= 10:
+        leaders = node_endpoints(request, (p for t in topics for p in t.partition_responses))
+    return request.schema.response(responses=tuple(topics), **leaders)
 
 
 def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any, bool]:
@@ -100,10 +105,13 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
     make = request.schema.make
     offset = start = -1
     code, text, records = ErrorCode.none, None, {}
+    leader: dict[str, Any] = {}
     try:
         offset, start = _append(request, topic, partition.index, partition.records or b"")
     except _Refused as refused:
         code, text, records = refused.code, str(refused), refused.records
+        if code is ErrorCode.not_leader_or_follower and request.version >= 10:
+            leader = current_leader(request, topic, partition.index)
     except InvalidBatch as error:
         code, text = _CODES.get(type(error), ErrorCode.invalid_record), str(error)
         if type(error) is InvalidBatch and topic is not None:
@@ -132,6 +140,7 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
         if request.version >= 8
         else (),
         error_message=text,
+        **leader,
     )
     return result, code is ErrorCode.none
 
@@ -146,6 +155,9 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
         raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
     log, publisher = request.cluster.log, request.cluster.publisher
     log.bounds(topic, partition)
+    code = leader_error(request, topic, partition)
+    if code is not ErrorCode.none:
+        raise _Refused(code, f"broker {request.node_id} does not lead {topic}-{partition}")
     batch = parse_batch(data)
     if batch.compression == ZSTD and request.version < 7:
         raise _Refused(
