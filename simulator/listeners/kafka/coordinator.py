@@ -82,7 +82,8 @@ class Coordinator:
         if group is None or group.state is GroupState.EMPTY:
             if generation < 0:
                 return GroupError.NONE  # offsets alone, without membership
-            return GroupError.ILLEGAL_GENERATION if group is None else GroupError.UNKNOWN_MEMBER_ID
+            known = group is not None or self.exists(name)
+            return GroupError.UNKNOWN_MEMBER_ID if known else GroupError.ILLEGAL_GENERATION
         if generation < 0 and not member_id and not instance_id:
             return GroupError.UNKNOWN_MEMBER_ID
         error = group.check(member_id, instance_id, generation)

@@ -87,7 +87,12 @@ def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
         },
         HEARTBEAT: group,
         LEAVE_GROUP: {**group, "members": lambda make: (make("MemberIdentity", member_id=""),)},
-        SYNC_GROUP: {**group, "assignments": ()},
+        SYNC_GROUP: {
+            **group,
+            "protocol_type": "consumer",
+            "protocol_name": "range",
+            "assignments": (),
+        },
         DESCRIBE_GROUPS: {"groups": ("g",), "include_authorized_operations": True},
         LIST_GROUPS: {},
         API_VERSIONS: {"client_software_name": "test", "client_software_version": "1"},

@@ -217,7 +217,7 @@ async def test_groups_are_listed_described_and_deleted(sim: AsyncSimulator, wire
         "non_empty_group",
         "none",
         "group_id_not_found",
-        "invalid_group_id",
+        "group_id_not_found",
     ]
     assert await listed() == {"g": "Stable"}
 

@@ -1,8 +1,8 @@
 """DescribeGroups, key 15, versions 0 to 6.
 
 Behavior
-- State, protocol and members of each group. Metadata and assignments are told of a stable group
-  only, as Kafka does. A group that does not exist is "Dead"; from version 6 on it is
+- State, protocol and members of each group. Metadata is told of a stable group only, as
+  Kafka does. A group that does not exist is "Dead"; from version 6 on it is
   GROUP_ID_NOT_FOUND as well.
 
 Version notes
@@ -57,7 +57,7 @@ def _described(request: Request, name: str) -> Any:
         protocol_type=(group.protocol_type or "") if group else "",
         protocol_data=(group.protocol or "") if group and stable else "",
         members=tuple(_member(request, group, m) for m in group.members.values()) if group else (),
-        authorized_operations=GROUP_OPERATIONS if asked else NOT_ASKED,
+        authorized_operations=GROUP_OPERATIONS if asked and text is None else NOT_ASKED,
     )
 
 
@@ -70,5 +70,5 @@ def _member(request: Request, group: ClassicGroup, member: Member) -> Any:
         client_id=member.request.client_id,
         client_host=f"/{member.request.client_host}",
         member_metadata=member.protocols.get(group.protocol or "", b"") if stable else b"",
-        member_assignment=member.assignment if stable else b"",
+        member_assignment=member.assignment,
     )

@@ -2,7 +2,7 @@
 
 Behavior
 - Begins the member's session anew. REBALANCE_IN_PROGRESS asks it to join again;
-  UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID.
+  UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, INVALID_GROUP_ID.
 
 Version notes
 - 3 adds static members (KIP-345); 4 is flexible.
@@ -24,7 +24,7 @@ def heartbeat(request: Request) -> Any:
     body = request.body
     coordinator = request.cluster.groups
     group = coordinator.group(body.group_id)
-    error = GroupError.UNKNOWN_MEMBER_ID
+    error = GroupError.UNKNOWN_MEMBER_ID if body.group_id else GroupError.INVALID_GROUP_ID
     if group is not None:
         instance_id = body.group_instance_id if request.version >= 3 else None
         error = group.heartbeat(body.member_id, instance_id, body.generation_id, coordinator.now)

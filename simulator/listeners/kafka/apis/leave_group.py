@@ -1,7 +1,8 @@
 """LeaveGroup, key 13, versions 0 to 5.
 
 Behavior
-- The others are asked to rebalance at once. UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
+- The others are asked to rebalance at once. UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
+  INVALID_GROUP_ID.
 
 Version notes
 - 3 takes several members, static ones by their instance id alone (KIP-345), each with a result of
@@ -22,6 +23,8 @@ def leave_group(request: Request) -> Any:
     """Let members go."""
     body = request.body
     leave = request.cluster.groups.leave
+    if not body.group_id:
+        return request.schema.response(error_code=ErrorCode.invalid_group_id, members=())
     if request.version < 3:
         error = leave(body.group_id, body.member_id, None)
         return request.schema.response(error_code=ErrorCode(error.value))

@@ -34,6 +34,12 @@ def offset_commit(request: Request) -> Any:
             body.generation_id_or_member_epoch,
         ).value
     )
+    if (
+        refused is ErrorCode.illegal_generation
+        and version >= 9
+        and not request.cluster.groups.exists(body.group_id)
+    ):
+        refused = ErrorCode.group_id_not_found
     topics = []
     for topic in body.topics:
         by_id = version >= 10

@@ -6,7 +6,8 @@ Behavior
   REBALANCE_IN_PROGRESS where the group has begun anew meanwhile.
 
 Version notes
-- 3 adds static members (KIP-345); 4 is flexible; 5 tells the protocol to be checked (KIP-559).
+- 3 adds static members (KIP-345); 4 is flexible; 5 tells the protocol to be checked (KIP-559),
+  and must.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ def sync_group(request: Request) -> Any:
     body, version = request.body, request.version
     coordinator = request.cluster.groups
     group = coordinator.group(body.group_id)
+    if version >= 5 and None in (body.protocol_type, body.protocol_name):
+        return _response(request, SyncResult(GroupError.INCONSISTENT_GROUP_PROTOCOL))
     if group is None:
-        return _response(request, SyncResult(GroupError.UNKNOWN_MEMBER_ID))
+        unknown = GroupError.UNKNOWN_MEMBER_ID if body.group_id else GroupError.INVALID_GROUP_ID
+        return _response(request, SyncResult(unknown))
     future = later()
     reply = answer(future)
     group.sync(
