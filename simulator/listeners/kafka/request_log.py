@@ -150,7 +150,7 @@ def _produced(body: Any) -> ProduceDigest:
         body.transactional_id,
         tuple(
             (
-                getattr(topic, "name", None) or topic.topic_id,
+                topic.name if hasattr(topic, "name") else topic.topic_id,
                 tuple(
                     (each.index, len(records), int.from_bytes(records[_COUNT_AT : _COUNT_AT + 4]))
                     for each in topic.partition_data
@@ -167,7 +167,7 @@ def _fetched(answer: Any) -> FetchDigest:
         getattr(answer, "error_code", 0),
         tuple(
             (
-                getattr(topic, "topic", None) or topic.topic_id,
+                topic.topic if hasattr(topic, "topic") else topic.topic_id,
                 tuple(
                     (
                         each.partition_index,
