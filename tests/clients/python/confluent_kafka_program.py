@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import (
@@ -111,10 +112,12 @@ class Confluent:
     def create_topic(
         self, servers: str, topic: str, partitions: int, config: dict[str, str]
     ) -> None:
-        wait(administration(servers).create_topics([NewTopic(topic, partitions, 1, config=config)]))
+        new = NewTopic(topic, partitions, 1, config=config)
+        administer(servers, lambda admin: admin.create_topics([new]))
 
     def grow(self, servers: str, topic: str, partitions: int) -> None:
-        wait(administration(servers).create_partitions([NewPartitions(topic, partitions)]))
+        new = NewPartitions(topic, partitions)
+        administer(servers, lambda admin: admin.create_partitions([new]))
 
     def topics(self, servers: str) -> dict[str, int]:
         found = administration(servers).list_topics(timeout=20).topics
@@ -122,27 +125,28 @@ class Confluent:
 
     def config(self, servers: str, topic: str, name: str) -> str:
         resource = ConfigResource(ResourceType.TOPIC, topic)
-        return str(wait(administration(servers).describe_configs([resource]))[name].value)
+        found = administer(servers, lambda admin: admin.describe_configs([resource]))
+        return str(found[name].value)
 
     def configure(self, servers: str, topic: str, name: str, value: str) -> None:
         entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-        wait(administration(servers).incremental_alter_configs([resource]))
+        administer(servers, lambda admin: admin.incremental_alter_configs([resource]))
 
     def groups(self, servers: str) -> list[str]:
-        found = administration(servers).list_consumer_groups().result(20)
+        found = administer(servers, lambda admin: {"all": admin.list_consumer_groups()})
         return [each.group_id for each in found.valid]
 
     def committed(self, servers: str, group: str, topic: str) -> int:
         asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0)])
-        found = wait(administration(servers).list_consumer_group_offsets([asked]))
+        found = administer(servers, lambda admin: admin.list_consumer_group_offsets([asked]))
         return int(found.topic_partitions[0].offset)
 
     def delete_group(self, servers: str, group: str) -> None:
-        wait(administration(servers).delete_consumer_groups([group]))
+        administer(servers, lambda admin: admin.delete_consumer_groups([group]))
 
     def delete_topic(self, servers: str, topic: str) -> None:
-        wait(administration(servers).delete_topics([topic]))
+        administer(servers, lambda admin: admin.delete_topics([topic]))
 
 
 def send(producer: Any, topic: str, records: list[Record]) -> list[int]:
@@ -205,9 +209,10 @@ def administration(servers: str) -> Any:
     return AdminClient({"bootstrap.servers": servers})
 
 
-def wait(futures: dict[Any, Any]) -> Any:
-    """The result of the one thing that was asked for."""
-    (future,) = futures.values()
+def administer(servers: str, work: Callable[[Any], dict[Any, Any]]) -> Any:
+    """Ask for one thing and wait for its result."""
+    admin = administration(servers)
+    (future,) = work(admin).values()
     return future.result(20)
 
 
