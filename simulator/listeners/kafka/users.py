@@ -5,10 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from simulator.log.scram import MIN_ITERATIONS, Credential, Mechanism, credential, salted
 
 Key = tuple[str, Mechanism]
+
+SCRAM_NUMBERS: Final = {Mechanism.SCRAM_SHA_256: 1, Mechanism.SCRAM_SHA_512: 2}
+"""What requests about credentials call the mechanisms."""
+
+MAX_USERS: Final = 10_000
 
 
 class Users:

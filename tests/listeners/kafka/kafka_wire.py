@@ -21,6 +21,8 @@ JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 11, 12, 13, 14
 DESCRIBE_GROUPS, LIST_GROUPS, API_VERSIONS = 15, 16, 18
 CREATE_TOPICS, DELETE_TOPICS, INIT_PRODUCER_ID, DELETE_GROUPS = 19, 20, 22, 42
 SASL_HANDSHAKE, SASL_AUTHENTICATE = 17, 36
+DESCRIBE_ACLS, CREATE_ACLS, DELETE_ACLS = 29, 30, 31
+DESCRIBE_USER_SCRAM_CREDENTIALS, ALTER_USER_SCRAM_CREDENTIALS = 50, 51
 
 NAMES = {
     PRODUCE: "produce",
@@ -43,6 +45,11 @@ NAMES = {
     DELETE_GROUPS: "delete_groups",
     SASL_HANDSHAKE: "sasl_handshake",
     SASL_AUTHENTICATE: "sasl_authenticate",
+    DESCRIBE_ACLS: "describe_acls",
+    CREATE_ACLS: "create_acls",
+    DELETE_ACLS: "delete_acls",
+    DESCRIBE_USER_SCRAM_CREDENTIALS: "describe_user_scram_credentials",
+    ALTER_USER_SCRAM_CREDENTIALS: "alter_user_scram_credentials",
 }
 
 Make = Callable[..., Any]
@@ -214,3 +221,42 @@ def list_offsets(topic: str, timestamp: int, *, partition: int = 0) -> dict[str,
         "topics": topics,
         "timeout": seconds(1),
     }
+
+
+def acl(
+    principal: str,
+    operation: int,
+    resource: tuple[int, str],
+    *,
+    host: str = "*",
+    pattern: int = 3,
+    permission: int = 3,
+) -> dict[str, Any]:
+    """CreateAcls of one ACL; the numbers are those of the protocol."""
+
+    def creations(make: Make) -> tuple[Any, ...]:
+        return (
+            make(
+                "AclCreation",
+                resource_type=resource[0],
+                resource_name=resource[1],
+                resource_pattern_type=pattern,
+                principal=principal,
+                host=host,
+                operation=operation,
+                permission_type=permission,
+            ),
+        )
+
+    return {"creations": creations}
+
+
+ANY_ACL = {
+    "resource_type_filter": 1,
+    "resource_name_filter": None,
+    "pattern_type_filter": 1,
+    "principal_filter": None,
+    "host_filter": None,
+    "operation": 1,
+    "permission_type": 1,
+}

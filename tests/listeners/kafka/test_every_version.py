@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch
 from kafka_wire import (
+    ALTER_USER_SCRAM_CREDENTIALS,
+    ANY_ACL,
     API_VERSIONS,
+    CREATE_ACLS,
+    DELETE_ACLS,
+    DESCRIBE_ACLS,
+    DESCRIBE_USER_SCRAM_CREDENTIALS,
     CREATE_TOPICS,
     DELETE_GROUPS,
     DELETE_TOPICS,
@@ -30,6 +36,7 @@ from kafka_wire import (
     SYNC_GROUP,
     Make,
     Wire,
+    acl,
     fetch,
     list_offsets,
     produce,
@@ -116,6 +123,11 @@ def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
         },
         INIT_PRODUCER_ID: {"transactional_id": None, "transaction_timeout": seconds(1)},
         DELETE_GROUPS: {"groups_names": ("g",)},
+        DESCRIBE_ACLS: ANY_ACL,
+        CREATE_ACLS: acl("User:alice", 3, (2, "t")),
+        DELETE_ACLS: {"filters": lambda make: (make("DeleteAclsFilter", **ANY_ACL),)},
+        DESCRIBE_USER_SCRAM_CREDENTIALS: {"users": None},
+        ALTER_USER_SCRAM_CREDENTIALS: {"deletions": (), "upsertions": ()},
         SASL_HANDSHAKE: {"mechanism": "PLAIN"},
         SASL_AUTHENTICATE: {"auth_bytes": b"\0alice\0secret"},
     }[key]
@@ -142,6 +154,9 @@ EXPECTED = {
     LEAVE_GROUP: {"unknown_member_id"},
     SYNC_GROUP: {"unknown_member_id"},
     DELETE_GROUPS: {"group_id_not_found"},
+    DESCRIBE_ACLS: {"security_disabled"},
+    CREATE_ACLS: {"security_disabled"},
+    DELETE_ACLS: {"security_disabled"},
     SASL_HANDSHAKE: {"illegal_sasl_state"},
     SASL_AUTHENTICATE: {"illegal_sasl_state"},
 }
