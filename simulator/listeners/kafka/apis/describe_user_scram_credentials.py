@@ -43,8 +43,7 @@ def _described(request: Request, name: str, times: int) -> Any:
     if times > 1:
         code, found = ErrorCode.duplicate_resource, {}
         text = (
-            "Cannot describe SCRAM credentials for the same user twice in a single request: "
-            f"{name}"
+            f"Cannot describe SCRAM credentials for the same user twice in a single request: {name}"
         )
     elif not found:
         code = ErrorCode.resource_not_found
