@@ -2,8 +2,10 @@
 
 from simulator.log.batches import Batch, parse_batch
 from simulator.log.columns import RecordColumns
+from simulator.log.control_batches import Marker
 from simulator.log.cursor import Cursor
 from simulator.log.errors import (
+    CoordinatorFenced,
     CorruptBatch,
     ForeignSnapshot,
     InvalidBatch,
@@ -11,6 +13,7 @@ from simulator.log.errors import (
     InvalidRecord,
     InvalidTopicName,
     InvalidTopicSetting,
+    InvalidTransactionState,
     LogError,
     LogFull,
     OffsetOutOfRange,
@@ -31,6 +34,7 @@ from simulator.log.topic_log import TopicLog
 
 __all__ = [
     "Batch",
+    "CoordinatorFenced",
     "CorruptBatch",
     "Cursor",
     "ForeignSnapshot",
@@ -41,8 +45,10 @@ __all__ = [
     "InvalidRecord",
     "InvalidTopicName",
     "InvalidTopicSetting",
+    "InvalidTransactionState",
     "LogError",
     "LogFull",
+    "Marker",
     "OffsetOutOfRange",
     "OutOfOrderSequence",
     "PartitionInfo",

@@ -220,14 +220,19 @@ class BatchSegment:
         ends = [self.bytes_before(offset) for offset in range(low, high + 1)]
         return [end - start for start, end in pairwise(ends)]
 
-    def raw_batches(self, offset: int, max_bytes: int) -> tuple[list[bytes], int, bool]:
+    def raw_batches(
+        self, offset: int, max_bytes: int, before: int
+    ) -> tuple[list[bytes], int, bool]:
         """Batches from the one that holds `offset` on, at least one, else within `max_bytes`.
 
-        Also the offset behind them, and whether `max_bytes` is what ended them.
+        None begins at the offset `before` or behind it. Also the offset behind them, and whether
+        a bound is what ended them.
         """
         index = self._index(offset)
         limit = self._bytes_at(index) + max_bytes
         stop = max(bisect_right(self.ends, limit), index + 1)
+        if before < self.end_offset:
+            stop = min(stop, bisect_left(self.firsts, before))
         full = stop < len(self.batches)
         return self.batches[index:stop], self._range(stop - 1)[1], full
 

@@ -30,8 +30,8 @@ _CRC_END: Final = 21  # the CRC covers everything behind itself
 
 _COMPRESSION: Final = 0x07
 _LOG_APPEND_TIME: Final = 0x08
-_TRANSACTIONAL: Final = 0x10
-_CONTROL: Final = 0x20
+TRANSACTIONAL: Final = 0x10
+CONTROL: Final = 0x20
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 
@@ -65,7 +65,7 @@ class Batch(NamedTuple):
     @property
     def transactional(self) -> bool:
         """Whether the batch belongs to a transaction."""
-        return bool(self.attributes & _TRANSACTIONAL)
+        return bool(self.attributes & TRANSACTIONAL)
 
     @property
     def last_sequence(self) -> int:
@@ -130,7 +130,7 @@ def parse_batch(data: bytes) -> Batch:
     room = MAX_DECODED_BYTES if attributes & _COMPRESSION else len(data) - HEADER_BYTES
     if count * _LEAST_RECORD_BYTES > room:
         raise InvalidBatch(f"the batch counts {count} records, more than {room} bytes can hold")
-    if attributes & _CONTROL:
+    if attributes & CONTROL:
         raise InvalidBatch("clients may not write control records")
     if attributes & _COMPRESSION > ZSTD:
         raise InvalidBatch(f"there is no compression {attributes & _COMPRESSION}")
@@ -357,12 +357,26 @@ def encode_batch(
             record += (*_sized(name.encode()), *_sized(content))
         body = b"".join(record)
         parts += (_zigzag(len(body)), body)
-    payload = b"".join(parts)
-    count = len(values)
+    times = (base_timestamp, max(timestamps))
+    return assembled(b"".join(parts), len(values), (base_offset, leader_epoch), times)
+
+
+def assembled(
+    records: bytes,
+    count: int,
+    place: tuple[int, int],
+    times: tuple[int, int],
+    attributes: int = 0,
+    producer: tuple[int, int, int] = (NO_PRODUCER, -1, -1),
+) -> bytes:
+    """A batch of encoded records.
+
+    `place` is base offset and leader epoch, `times` are base and largest timestamp, `producer` is
+    id, epoch and base sequence.
+    """
     # The first 21 bytes are written again below, once the CRC of what follows them is known.
-    covered = _HEADER.pack(
-        *(0, 0, 0, 0, 0, 0, count - 1, base_timestamp, max(timestamps), -1, -1, -1, count)
-    )[_CRC_END:]
-    length = HEADER_BYTES - _PREFIX_BYTES + len(payload)
-    covered += payload
-    return struct.pack(">qiibI", base_offset, length, leader_epoch, 2, checksum(covered)) + covered
+    covered = _HEADER.pack(0, 0, 0, 0, 0, attributes, count - 1, *times, *producer, count)
+    covered = covered[_CRC_END:] + records
+    length = HEADER_BYTES - _PREFIX_BYTES + len(records)
+    head = struct.pack(">qiibI", place[0], length, place[1], 2, checksum(covered))
+    return head + covered

@@ -24,6 +24,10 @@ _NO_RECORDS = RecordColumns((), b"", (), (), (), (), (), {}, frozenset())
 class Cursor:
     """A reader's place in one or more partitions; made by `TopicLog.cursor`.
 
+    It reads events: records of a transaction once that is committed, and none of one that was
+    aborted (as Kafka's consumers with `isolation.level=read_committed`). As for them, what lies
+    behind the first record of an open transaction has to wait.
+
     What may happen to the log between two polls, and what the next poll does:
 
     - records were appended: it reads on; the merged order holds within what is there;
@@ -68,10 +72,16 @@ class Cursor:
         """Whether everything has been read that is there now; TopicDeleted as in poll."""
         self._catch_up()
         self._check_alive()
-        return all(
-            offset >= partition.end
-            for offset, partition in zip(self._offsets, self._partitions, strict=True)
-        )
+        return not self._behind()
+
+    def _behind(self) -> dict[int, int]:
+        """Where there are events to read: for the index of a partition, the offset of the first."""
+        behind: dict[int, int] = {}
+        for i, partition in enumerate(self._partitions):
+            offset = partition.transactions.next_visible(self._offsets[i])
+            if offset < partition.last_stable_offset:
+                behind[i] = offset
+        return behind
 
     def poll(self, max_records: int, max_bytes: int = sys.maxsize) -> list[Record]:
         """The next records, at most `max_records` and, beyond the first, `max_bytes` in all.
@@ -84,24 +94,26 @@ class Cursor:
         """The same as columns, for readers that encode many records."""
         self._catch_up()
         self._check_alive()
-        behind = [i for i, p in enumerate(self._partitions) if self._offsets[i] < p.end]
+        behind = self._behind()
         if not behind or max_records < 1:
             return _NO_RECORDS
         if len(behind) > 1:
             return self._poll_merged(behind, max_records, max_bytes)
-        source = behind[0]
-        partition, offset = self._partitions[source], self._offsets[source]
+        ((source, offset),) = behind.items()
+        partition = self._partitions[source]
         stop = partition.stop(offset, max_records, max_bytes)
         self._offsets[source] = stop
         return partition.columns(offset, stop)
 
-    def _poll_merged(self, behind: list[int], max_records: int, max_bytes: int) -> RecordColumns:
+    def _poll_merged(
+        self, behind: dict[int, int], max_records: int, max_bytes: int
+    ) -> RecordColumns:
         """Take from each partition what lies in one window of positions, and sort by position.
 
         Positions are dense over the log, so a window as wide as the number of records wanted
         never holds more; it is widened while other topics' records leave it too empty.
         """
-        heads = [(self._partitions[i], self._offsets[i]) for i in behind]
+        heads = [(self._partitions[i], offset) for i, offset in behind.items()]
         first = min(partition.position_of(offset) for partition, offset in heads)
         end = self._log.end_position
         width = max_records
@@ -114,7 +126,7 @@ class Cursor:
                 (
                     p.position_of(stop)
                     for (p, _), stop in zip(heads, stops, strict=True)
-                    if stop < p.end
+                    if stop < p.last_stable_offset
                 ),
                 default=end,
             )
@@ -122,7 +134,7 @@ class Cursor:
                 break
             width *= 4
         parts = [
-            _Part(i, p.columns(offset, stop), p.sizes(offset, stop))
+            _Part(i, stop, p.columns(offset, stop), p.sizes(offset, stop))
             for i, (p, offset), stop in zip(behind, heads, stops, strict=True)
             if stop > offset
         ]
@@ -142,7 +154,10 @@ class Cursor:
 
         last = positions[order[-1]]
         for part in parts:
-            self._offsets[part.place] += bisect_right(part.columns.positions, last)
+            taken = bisect_right(part.columns.positions, last)
+            whole = taken == len(part.columns)
+            if taken:
+                self._offsets[part.place] = part.stop if whole else part.columns.offsets[taken]
         return _pick(parts, positions, order)
 
     def _catch_up(self) -> None:
@@ -164,9 +179,10 @@ class Cursor:
 
 
 class _Part(NamedTuple):
-    """What one partition gives to a merge; `place` is its index in the cursor."""
+    """What one partition gives to a merge up to the offset `stop`; `place` is its index."""
 
     place: int
+    stop: int
     columns: RecordColumns
     sizes: Sequence[int]
 

@@ -177,3 +177,20 @@ class ProducerFenced(LogError):
         super().__init__(
             f"producer {producer_id} has epoch {epoch}; epoch {current} has written since"
         )
+
+
+class InvalidTransactionState(LogError):
+    """A record outside of a transaction from a producer that has one open in the partition."""
+
+    def __init__(self, producer_id: int, topic: str, partition: int) -> None:
+        super().__init__(
+            f"producer {producer_id} has a transaction open in topic {topic!r} partition "
+            f"{partition}: what it sends must belong to the transaction"
+        )
+
+
+class CoordinatorFenced(LogError):
+    """A marker from a transaction coordinator that another one has replaced."""
+
+    def __init__(self, epoch: int, current: int) -> None:
+        super().__init__(f"the coordinator has epoch {epoch}; one of epoch {current} has followed")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from sortedcontainers import SortedDict  # type: ignore[import-untyped]
 
 from simulator.log.batch_segment import SEGMENT_BATCHES, BatchSegment
-from simulator.log.batches import Batch
+from simulator.log.batches import NO_PRODUCER, Batch
 from simulator.log.columns import RecordColumns
-from simulator.log.leader_epochs import FIRST_EPOCH, EpochEnd, FrozenEpochs, LeaderEpochs
+from simulator.log.control_batches import Marker
+from simulator.log.gather import AnySegment, gather_batches, gather_columns, gather_sizes
+from simulator.log.leader_epochs import FIRST_EPOCH, EpochEnd, LeaderEpochs
 from simulator.log.memory import Memory
+from simulator.log.partition_state import PartitionState
 from simulator.log.producers import Producers
 from simulator.log.record import Headers
 from simulator.log.retention import Retention
@@ -24,6 +27,7 @@ from simulator.log.segment import (
     headers_memory,
 )
 from simulator.log.timeline import Timeline
+from simulator.log.transaction_index import NO_TRANSACTIONS, TransactionIndex
 
 TRIM_MEMORY: Final = 64 * 1024
 """A front-cut segment is copied without its cut part only when that gives back this much."""
@@ -31,25 +35,11 @@ TRIM_MEMORY: Final = 64 * 1024
 REAP_SEGMENTS: Final = 2
 """Dead segments freed for each one begun or copied: more than that adds, and hardly felt."""
 
-AnySegment = Segment | BatchSegment
-
 _NOTHING: Final[SortedDict[int, AnySegment]] = SortedDict()
 """The segments of every empty partition; always copied before it is written to."""
 
 _CLOSED: Final = Segment(sys.maxsize, 0, Memory(), 0)
 """Stands for the growing segment where there is none: no offset lies in it."""
-
-
-class PartitionState(NamedTuple):
-    """Everything a partition holds, frozen; the segments are shared, not copied."""
-
-    segments: SortedDict[int, AnySegment]
-    start: int
-    end: int
-    start_bytes: int
-    end_bytes: int
-    timeline: Timeline
-    epochs: FrozenEpochs
 
 
 class Partition:
@@ -80,6 +70,7 @@ class Partition:
         "start_bytes",
         "timeline",
         "topic",
+        "transactions",
     )
 
     def __init__(self, topic: str, index: int, memory: Memory) -> None:
@@ -91,11 +82,17 @@ class Partition:
         self.producers = Producers()
         self.timeline = Timeline()
         self.epochs = LeaderEpochs()
-        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline, FIRST_EPOCH))
+        self.transactions = TransactionIndex()
+        self._load(self._nothing())
+
+    def _nothing(self) -> PartitionState:
+        timeline = self.timeline
+        return PartitionState(_NOTHING, 0, 0, 0, 0, timeline, FIRST_EPOCH, NO_TRANSACTIONS)
 
     def _load(self, state: PartitionState) -> None:
-        self._segments, self.start, self.end, self.start_bytes, self.end_bytes, _, epochs = state
-        self.epochs.restore(epochs, self.end)
+        self._segments, self.start, self.end, self.start_bytes, self.end_bytes, *_ = state
+        self.epochs.restore(state.epochs, self.end)
+        self.transactions.restore(state.transactions)
         self.producers.clear()
         self._seal()
         self._share()
@@ -121,6 +118,12 @@ class Partition:
     def bytes_held(self) -> int:
         """Bytes of keys, values and headers of the records kept."""
         return self.end_bytes - self.start_bytes
+
+    @property
+    def last_stable_offset(self) -> int:
+        """Where the oldest open transaction begins, else the end: readers of events stop there."""
+        unstable = self.transactions.first_unstable_offset()
+        return self.end if unstable is None else max(unstable, self.start)
 
     # Appending
 
@@ -168,6 +171,22 @@ class Partition:
 
     def append_batch(self, batch: Batch, position: int, unchecked: bool) -> int:
         """Append a batch of records, the first at `position`; return the offset of that one."""
+        offset = self._append_batch(batch, position, unchecked)
+        if batch.producer_id != NO_PRODUCER:
+            self.producers.appended(batch, offset)
+            if batch.transactional:
+                self.transactions.wrote(batch.producer_id, batch.producer_epoch, offset, self.end)
+        return offset
+
+    def append_marker(self, batch: Batch, position: int, marker: Marker, coordinator: int) -> int:
+        """End a transaction; `coordinator` is the epoch of the coordinator. Return the offset."""
+        offset = self._append_batch(batch, position, False)
+        producer_id, timestamp = batch.producer_id, batch.max_timestamp
+        self.producers.ended(producer_id, batch.producer_epoch, coordinator, timestamp)
+        self.transactions.ended(producer_id, offset, aborted=marker is Marker.ABORT)
+        return offset
+
+    def _append_batch(self, batch: Batch, position: int, unchecked: bool) -> int:
         offset = self.end
         segment = self._active_batches
         if (
@@ -197,6 +216,7 @@ class Partition:
         """Delete the records before `start`, which lies between `self.start` and `self.end`."""
         if start <= self.start:
             return
+        self.transactions.cut(start)
         if start >= self.end:
             self.start = self.end
             self.start_bytes = self.end_bytes
@@ -290,7 +310,10 @@ class Partition:
         return self._segment(offset).position_of(offset)
 
     def offset_for_timestamp(self, timestamp: int) -> int | None:
-        """The first offset, in offset order, of a record at least as late as `timestamp`."""
+        """The first offset, in offset order, of a record at least as late as `timestamp`.
+
+        As in Kafka it may be that of a marker.
+        """
         for segment in self._segments_from(self.start):
             found = segment.offset_for_timestamp(timestamp, max(self.start, segment.base_offset))
             if found is not None:
@@ -313,12 +336,13 @@ class Partition:
     def stop(
         self, offset: int, max_records: int, max_bytes: int, before_position: int = sys.maxsize
     ) -> int:
-        """Where to stop reading from `offset`, so that all bounds hold.
+        """Where to stop reading events from `offset`, so that all bounds hold.
 
-        At least one record is read whatever `max_bytes` says, if there is one, so that a large
-        record cannot stop a reader for ever (as in Kafka's Fetch).
+        Not behind the last stable offset. At least one record is read whatever `max_bytes` says,
+        if there is one, so that a large record cannot stop a reader for ever (as in Kafka's
+        Fetch).
         """
-        stop = min(self.end, offset + max_records)
+        stop = min(self.last_stable_offset, offset + max_records)
         if stop <= offset:
             return offset
         by_bytes = by_position = offset
@@ -334,65 +358,25 @@ class Partition:
         return min(stop, max(by_bytes, offset + 1), by_position)
 
     def columns(self, offset: int, stop: int) -> RecordColumns:
-        """The records from `offset` up to and without `stop`, both within start and end."""
-        values: list[bytes | None] = []
-        keys: list[bytes | None] = []
-        timestamps: list[int] = []
-        positions: list[int] = []
-        headers: dict[int, Headers] = {}
-        unchecked: set[int] = set()
-        for segment in self._segments_from(offset):
-            base = segment.base_offset
-            if base >= stop:
-                break
-            rows = segment.rows(max(offset, base), min(stop, segment.end_offset))
-            shift = len(values)
-            values += rows.values
-            keys += rows.keys
-            timestamps += rows.timestamps
-            positions += rows.positions
-            if rows.headers:
-                headers.update({row + shift: found for row, found in rows.headers.items()})
-            if rows.unchecked:
-                unchecked.update(row + shift for row in rows.unchecked)
-        return RecordColumns(
-            sources=self.source,
-            source=bytes(len(values)),
-            offsets=range(offset, offset + len(values)),
-            timestamps=timestamps,
-            keys=keys,
-            values=values,
-            positions=positions,
-            headers=headers,
-            unchecked=unchecked,
-        )
+        """The events from `offset` up to and without `stop`, both within start and end."""
+        spans = list(self.transactions.visible(offset, stop))
+        return gather_columns(self.source, self._segments_from, spans)
 
     def sizes(self, offset: int, stop: int) -> list[int]:
-        """Bytes of key, value and headers of each record from `offset` up to `stop`."""
-        sizes: list[int] = []
-        for segment in self._segments_from(offset):
-            if segment.base_offset >= stop:
-                break
-            here = max(offset, segment.base_offset)
-            sizes += segment.sizes(here, min(stop, segment.end_offset))
-        return sizes
+        """Bytes of key, value and headers of each event from `offset` up to `stop`."""
+        return gather_sizes(self._segments_from, self.transactions.visible(offset, stop))
 
-    def batches(self, offset: int, max_bytes: int) -> list[bytes]:
+    def timestamp_of(self, offset: int) -> int:
+        """The timestamp of whatever lies at `offset`, which is kept."""
+        return self._segment(offset).rows(offset, offset + 1).timestamps[0]
+
+    def batches(self, offset: int, max_bytes: int, stop: int = sys.maxsize) -> list[bytes]:
         """Kafka batches of the records from `offset` on: at least one, else within `max_bytes`.
 
         The first may begin before `offset`; readers skip what they did not ask for, as those of
-        Kafka do.
+        Kafka do. None begins at `stop` or behind it.
         """
-        batches: list[bytes] = []
-        for segment in self._segments_from(offset):
-            more, _, full = segment.raw_batches(max(offset, segment.base_offset), max_bytes)
-            if batches and sum(map(len, more)) > max_bytes:  # its first batch is too large
-                break
-            batches += more
-            max_bytes -= sum(map(len, more))
-            if full or max_bytes <= 0:
-                break
-        return batches
+        return gather_batches(self._segments_from, offset, max_bytes, stop)
 
     # Snapshots
 
@@ -408,6 +392,7 @@ class Partition:
             self.end_bytes,
             self.timeline,
             self.epochs.freeze(),
+            self.transactions.freeze(),
         )
 
     def restore(self, state: PartitionState) -> None:
@@ -421,7 +406,7 @@ class Partition:
         """Hold nothing and begin again at offset 0."""
         if self.end:
             self.timeline = Timeline(self.timeline, 0)
-        self._load(PartitionState(_NOTHING, 0, 0, 0, 0, self.timeline, FIRST_EPOCH))
+        self._load(self._nothing())
         self.deleted = False
 
     def delete(self) -> None:

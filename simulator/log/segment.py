@@ -188,15 +188,18 @@ class Segment:
         ends = self.ends[low - self.base_offset : high - self.base_offset]
         return list(map(sub, ends, [self.bytes_before(low), *ends[:-1]]))
 
-    def raw_batches(self, offset: int, max_bytes: int) -> tuple[list[bytes], int, bool]:
+    def raw_batches(
+        self, offset: int, max_bytes: int, before: int
+    ) -> tuple[list[bytes], int, bool]:
         """The records from `offset` on as Kafka batches: at least one, else within `max_bytes`.
 
         Also the offset behind them, and whether `max_bytes` is what ended them. The first batch
-        may begin before `offset`.
+        may begin before `offset`, none at the offset `before` or behind it: that is the end of
+        the segment or further, since here are no transactions.
         """
         batches: list[bytes] = []
         taken = 0
-        while offset < self.end_offset:
+        while offset < min(self.end_offset, before):
             batch, stop = self._encoded(offset, max_bytes - taken)
             if batches and taken + len(batch) > max_bytes:
                 return batches, offset, True

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from simulator.log.errors import InvalidTopicName, InvalidTopicSetting, PartitionNotFound
 from simulator.log.memory import Memory
-from simulator.log.partition import Partition, PartitionState
+from simulator.log.partition import Partition
+from simulator.log.partition_state import PartitionState
 from simulator.log.partitioner import partition_for_key
 from simulator.log.retention import Retention
 

@@ -17,9 +17,11 @@ from weakref import WeakSet
 from simulator.log.batch_segment import BATCH_MEMORY
 from simulator.log.batches import NO_PRODUCER, Batch
 from simulator.log.columns import RecordColumns
+from simulator.log.control_batches import Marker, marker_batch
 from simulator.log.cursor import Cursor
 from simulator.log.errors import (
     ForeignSnapshot,
+    InvalidTransactionState,
     LogFull,
     OffsetOutOfRange,
     RecordTooLarge,
@@ -28,6 +30,7 @@ from simulator.log.errors import (
 )
 from simulator.log.groups import GroupOffsets
 from simulator.log.leader_epochs import EpochEnd
+from simulator.log.log_transactions import LogTransactions
 from simulator.log.memory import Memory
 from simulator.log.partition import Partition
 from simulator.log.record import Headers, Record, RecordPlace, check_timestamp, headers_size
@@ -81,6 +84,7 @@ class TopicLog:
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._identity = object()
         self.groups = GroupOffsets(self._topics, self._waiters)
+        self.transactions = LogTransactions(self._topics)
 
     # Topics
 
@@ -218,14 +222,21 @@ class TopicLog:
         return _new_place((topic, chosen.index, offset, timestamp))
 
     def append_batch(
-        self, topic: str, partition: int, batch: Batch, *, unchecked: bool = False
+        self,
+        topic: str,
+        partition: int,
+        batch: Batch,
+        *,
+        unchecked: bool = False,
+        bumps_epochs: bool = False,
     ) -> int:
         """Append a Kafka record batch as it is and return the offset of its first record.
 
         Each record has an offset and a position, as if appended by itself, and all are `unchecked`
         or none. One that an idempotent producer sent before is not appended again: the result is
-        where it lies. Raises TopicNotFound, PartitionNotFound, RecordTooLarge, LogFull,
-        OutOfOrderSequence or ProducerFenced, each with nothing changed.
+        where it lies. `bumps_epochs` says that the producer does so with each transaction. Raises
+        TopicNotFound, PartitionNotFound, RecordTooLarge, LogFull, OutOfOrderSequence,
+        ProducerFenced or InvalidTransactionState, each with nothing changed.
         """
         target = self._topic(topic)
         chosen = target.partition(partition)
@@ -234,23 +245,52 @@ class TopicLog:
             bound, limit = target.size_bound, target.retention.max_bytes
         if size > limit:
             raise RecordTooLarge(topic, size, bound, limit)
-        idempotent = batch.producer_id != NO_PRODUCER
-        if idempotent:
-            known = chosen.producers.check(batch)
+        if batch.producer_id != NO_PRODUCER:
+            known = chosen.producers.check(batch, bumps_epochs=bumps_epochs)
             if known is not None:
                 return known
+            if not batch.transactional and batch.producer_id in chosen.transactions.open:
+                raise InvalidTransactionState(batch.producer_id, topic, partition)
         cost = size + BATCH_MEMORY
         if self._memory.taken + cost > self.max_bytes:
             self._make_room(target, chosen, size, cost, batch.records)
         offset = chosen.append_batch(batch, self.end_position, unchecked)
-        if idempotent:
-            chosen.producers.appended(batch, offset)
         self._memory.taken += cost
         self.end_position += batch.records
         if target.limited:
             chosen.cut(chosen.retained_from(target.retention))
         if self._waiting:
             self._waiters.wake(topic)
+        return offset
+
+    def append_marker(
+        self,
+        place: tuple[str, int],
+        marker: Marker,
+        producer: tuple[int, int],
+        timestamp: int,
+        *,
+        coordinator_epoch: int = 0,
+        bumps_epochs: bool = False,
+    ) -> int:
+        """End the open transaction of a producer in one partition; return the marker's offset.
+
+        `producer` is id and epoch; with `bumps_epochs` the epoch is newer than that of the
+        transaction. There need not be any open. The bound of memory does not count here, since a
+        transaction that cannot end would stop all readers. Raises TopicNotFound,
+        PartitionNotFound, ProducerFenced or CoordinatorFenced, each with nothing changed.
+        """
+        topic, partition = place
+        chosen = self._partition(topic, partition)
+        is_open = producer[0] in chosen.transactions.open
+        chosen.producers.check_marker(
+            *producer, coordinator_epoch, bumps_epochs=bumps_epochs, is_open=is_open
+        )
+        batch = marker_batch(marker, *producer, coordinator_epoch, timestamp)
+        offset = chosen.append_marker(batch, self.end_position, marker, coordinator_epoch)
+        self._memory.taken += len(batch.raw) + BATCH_MEMORY
+        self.end_position += 1
+        self._changed(topic)
         return offset
 
     def _make_room(
@@ -287,7 +327,10 @@ class TopicLog:
     ) -> list[Record]:
         """Records from `offset` on: at most `max_records` and, beyond the first, `max_bytes`.
 
-        Empty at the end offset; OffsetOutOfRange before the first record kept or beyond the end.
+        These are events: records of a transaction that is open or was aborted are none, nor are
+        the markers of transactions; nothing is read behind the first record of an open one. Empty
+        where there is nothing to read; OffsetOutOfRange before the first record kept or beyond
+        the end.
         """
         return self.read_columns(
             topic, partition, offset, max_records=max_records, max_bytes=max_bytes
@@ -306,18 +349,30 @@ class TopicLog:
         found = self._partition(topic, partition)
         if not found.start <= offset <= found.end:
             raise OffsetOutOfRange(topic, partition, offset, found.start, found.end)
+        offset = found.transactions.next_visible(offset)
         return found.columns(offset, found.stop(offset, max_records, max_bytes))
 
-    def read_batches(self, topic: str, partition: int, offset: int, max_bytes: int) -> list[bytes]:
+    def read_batches(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        max_bytes: int,
+        *,
+        committed: bool = False,
+    ) -> list[bytes]:
         """Kafka batches of the records from `offset` on: at least one, else within `max_bytes`.
 
         Batches that came as such are the stored bytes themselves; other records are encoded. The
-        first may begin before `offset`, as in Kafka. Empty at the end; errors as those of `read`.
+        first may begin before `offset`, as in Kafka. Markers and what was aborted are among them,
+        and what is uncommitted, unless only `committed` ones are wanted, which end at the last
+        stable offset. Empty at the end; errors as those of `read`.
         """
         found = self._partition(topic, partition)
         if not found.start <= offset <= found.end:
             raise OffsetOutOfRange(topic, partition, offset, found.start, found.end)
-        return found.batches(offset, max_bytes)
+        stop = found.last_stable_offset if committed else sys.maxsize
+        return found.batches(offset, max_bytes, stop)
 
     def offset_for_timestamp(self, topic: str, partition: int, timestamp: int) -> int | None:
         """The first record, in offset order, whose timestamp is `timestamp` (ms) or later.
@@ -431,7 +486,7 @@ class TopicLog:
             self._topics[name] = topic
         self.end_position = 0
         self.groups.restore({})
-        self._waiters.wake_all()
+        self._rewound()
 
     def snapshot(self) -> Snapshot:
         """Remember everything as it is now, in time independent of how much that is."""
@@ -462,6 +517,11 @@ class TopicLog:
             state.topic.restore(state)
         self.end_position = snapshot.position
         self.groups.restore(snapshot.offsets)
+        self._rewound()
+
+    def _rewound(self) -> None:
+        if self.transactions.rewound is not None:
+            self.transactions.rewound()
         self._waiters.wake_all()
 
     @contextmanager

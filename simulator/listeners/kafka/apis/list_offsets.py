@@ -109,5 +109,4 @@ def _find(log: TopicLog, topic: str, partition: int, timestamp: int) -> tuple[in
     offset = log.offset_for_timestamp(topic, partition, timestamp)
     if offset is None:
         return -1, -1
-    (record,) = log.read(topic, partition, offset, max_records=1)
-    return offset, record.timestamp
+    return offset, log.transactions.timestamp_of(topic, partition, offset)
