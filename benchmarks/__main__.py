@@ -22,8 +22,16 @@ from pathlib import Path
 
 from benchmarks.rows import Row, table
 
-MODULES = ("startup", "back_in_time", "crowd", "latency", "grpc_subscribe", "bare_stream")
-VERSIONS = ("chat-event-simulator", "grpcio", "protobuf", "orjson", "jsonschema-rs")
+MODULES = ("startup", "back_in_time", "crowd", "latency", "grpc_subscribe", "bare_stream", "kafka")
+VERSIONS = (
+    "chat-event-simulator",
+    "grpcio",
+    "protobuf",
+    "orjson",
+    "jsonschema-rs",
+    "kio",
+    "confluent-kafka",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 

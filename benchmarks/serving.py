@@ -8,6 +8,7 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from benchmarks.fresh import environment
 
@@ -23,9 +24,16 @@ def command(*options: str) -> list[str]:
     return [program, "serve", "--ready-json", *ports, "--exit-with-stdin", *options]
 
 
+class Served(NamedTuple):
+    """A program that serves: its process, and the addresses of its doors by their names."""
+
+    pid: int
+    doors: dict[str, str]
+
+
 @contextmanager
-def served(*options: str) -> Iterator[str]:
-    """Starts the program; gives the address of its gRPC listener."""
+def serving(*options: str) -> Iterator[Served]:
+    """Starts the program and ends it."""
     with subprocess.Popen(
         command(*options),
         env=environment(),
@@ -36,7 +44,14 @@ def served(*options: str) -> Iterator[str]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield json.loads(process.stdout.readline())["grpc"]
+            yield Served(process.pid, json.loads(process.stdout.readline()))
         finally:
             process.stdin.close()
             process.wait(10)
+
+
+@contextmanager
+def served(*options: str) -> Iterator[str]:
+    """Starts the program without its Kafka door; gives the address of its gRPC listener."""
+    with serving("--no-kafka", *options) as program:
+        yield program.doors["grpc"]
