@@ -1,0 +1,73 @@
+"""An event handler app as seen from outside: a gRPC server with a service for each event."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, NamedTuple
+
+import grpc
+import grpc.aio
+
+OK: Final = "OK"
+
+_OPTIONS: Final = (
+    # An app that a developer restarts should be found again at once.
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_retries", 0),
+)
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class Answer(NamedTuple):
+    """What a call came to: a status code by name, the reason where it is not OK, milliseconds."""
+
+    code: str
+    detail: str
+    milliseconds: float
+
+
+class App:
+    """One app, on one connection that is made when it is needed."""
+
+    def __init__(self, target: str, deadline_s: float) -> None:
+        self.target = target
+        self._deadline_s = deadline_s
+        self.channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
+        self._calls: dict[str, Any] = {}
+
+    async def on_message(self, service: str, event: bytes, metadata: Metadata) -> Answer:
+        """Call `OnMessage` of a service with a serialized event; never raises what the app does."""
+        call = self._calls.get(service)
+        if call is None:
+            call = self._calls[service] = self.channel.unary_unary(f"/{service}/OnMessage")
+        began = time.perf_counter()
+        code, detail = OK, ""
+        try:
+            answered = await call(event, timeout=self._deadline_s, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            code, detail = error.code().name, error.details() or ""
+        except grpc.aio.UsageError as error:
+            code, detail = "UNAVAILABLE", str(error)
+        else:
+            if answered and not _is_message(answered):
+                code, detail = "INTERNAL", "the app answered with bytes that are no message"
+        return Answer(code, detail, (time.perf_counter() - began) * 1000)
+
+    async def close(self) -> None:
+        """Let go of the connection; calls in flight end."""
+        await self.channel.close()
+
+
+def _is_message(data: bytes) -> bool:
+    from google.protobuf.empty_pb2 import Empty
+    from google.protobuf.message import DecodeError
+
+    try:
+        Empty.FromString(data)
+    except DecodeError:
+        return False
+    return True

@@ -1,0 +1,296 @@
+"""One target's delivery: from the log to the app, batch by batch, at least once.
+
+As the platform does it (facts, section 4): a batch is taken from the topics, every event of it is
+one call of `OnMessage`, and where a call fails with a code that is tried again, the whole batch is
+sent again after a pause, until each of its events was handled once. Then the offsets behind it are
+committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from simulator.catalog import Catalog
+from simulator.errors import SimulatorError
+from simulator.handlers.app import OK, Answer, App
+from simulator.handlers.parcels import Parcel, Unreadable, pack
+from simulator.handlers.report import (
+    DeliveryReport,
+    DeliveryState,
+    Outcome,
+    Outcomes,
+    Tally,
+)
+from simulator.handlers.settings import DeliverySettings
+from simulator.log import Cursor, Record, TopicDeleted, TopicLog
+from simulator.scenario.randomness import Randomness
+
+UNIMPLEMENTED: Final = "UNIMPLEMENTED"
+
+Bury = Callable[[Record, str], None]
+"""Puts a record that is given up, with the reason, where the settings say."""
+
+
+class Delivery:
+    """Reads what a group has not dealt with, and brings it to one app."""
+
+    def __init__(
+        self,
+        target: str,
+        settings: DeliverySettings,
+        *,
+        log: TopicLog,
+        catalog: Catalog,
+        randomness: Randomness,
+        bury: Bury,
+    ) -> None:
+        """`start` begins; `bury` takes dead letters."""
+        self.target = target
+        self.settings = settings
+        self.group = settings.group or f"handlers.{target}"
+        self._log = log
+        self._catalog = catalog
+        self._randomness = randomness
+        self._bury = bury
+        self._app = App(target, settings.deadline_s)
+        self._topics = settings.topics or tuple(catalog.channels)
+        self._cursor: Cursor | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._state = DeliveryState.STOPPED
+        self._reason = ""
+        self._tallies: dict[str, Tally] = {}
+        self._outcomes = Outcomes()
+        self._changed = asyncio.Condition()
+        self._wake = asyncio.Event()
+
+    # Life
+
+    def start(self) -> None:
+        """Begin where the group has committed; the app need not be there yet."""
+        if self._task is None:
+            self._state = DeliveryState.IDLE
+            self._cursor = self._open()
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=self.group)
+
+    async def stop(self) -> None:
+        """End, in the middle of a batch if need be: it is sent again by whoever goes on."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._log.cancel_wait(self._wake.set)
+        self._state = DeliveryState.STOPPED
+        await self._app.close()
+        await self._notify()
+
+    # Looking at it
+
+    def report(self) -> DeliveryReport:
+        """How it stands."""
+        events = {name: tally.report() for name, tally in sorted(self._tallies.items())}
+        return DeliveryReport(
+            self.target, self.group, self._state, self._reason, self._lag(), events
+        )
+
+    def outcome(self, event_id: str) -> Outcome | None:
+        """What became of an event; None while that is open, or for one that is not known."""
+        return self._outcomes.of(event_id)
+
+    async def wait_for(self, holds: Callable[[], bool]) -> None:
+        """Return when `holds()`; it is asked again whenever something has happened."""
+        async with self._changed:
+            await self._changed.wait_for(holds)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that is there has been dealt with."""
+        return self._state is DeliveryState.IDLE and self._lag() == 0
+
+    def _lag(self) -> int:
+        committed = self._log.groups.offsets(self.group)
+        lag = 0
+        for topic, partition in self._places():
+            start, end = self._log.bounds(topic, partition)
+            lag += end - max(committed.get((topic, partition), start), start)
+        return lag
+
+    def _places(self) -> set[tuple[str, int]]:
+        """The partitions that there are of its topics."""
+        return {
+            (topic, index)
+            for topic in self._topics
+            if self._log.has_topic(topic)
+            for index in range(len(self._log.topic(topic).partitions))
+        }
+
+    # Reading
+
+    def _open(self) -> Cursor:
+        """A reader from where the group has come to; of topics that exist now."""
+        committed = self._log.groups.offsets(self.group)
+        starts: dict[tuple[str, int], int] = {}
+        for topic, partition in self._places():
+            start, end = self._log.bounds(topic, partition)
+            first = start if self.settings.start == "earliest" else end
+            offset = committed.get((topic, partition), first)
+            starts[topic, partition] = min(max(offset, start), end)
+        cursor = self._log.cursor(starts)
+        if self.settings.start == "latest":
+            self._commit(cursor)  # so that what counts as behind is only what comes from now on
+        return cursor
+
+    def _commit(self, cursor: Cursor) -> None:
+        for (topic, partition), offset in cursor.offsets.items():
+            with suppress(SimulatorError):  # the log was reset meanwhile
+                self._log.groups.commit(self.group, topic, partition, offset)
+
+    async def _run(self) -> None:
+        assert self._cursor is not None
+        cursor = self._cursor
+        while True:
+            try:
+                records = cursor.poll(self.settings.batch_size)
+            except TopicDeleted:
+                cursor = self._open()
+                continue
+            if not records and cursor.offsets.keys() != self._places():
+                cursor = self._open()  # there are topics or partitions that were not there
+                continue
+            if records:
+                await self._deliver(self._packed(records))
+                self._commit(cursor)
+                await self._notify()
+                continue
+            self._commit(cursor)
+            self._state, self._reason = DeliveryState.IDLE, ""
+            await self._notify()
+            await self._wait_for_more(cursor)
+
+    async def _wait_for_more(self, cursor: Cursor) -> None:
+        """Return when there is more to read, or the topics have changed."""
+        self._wake.clear()
+        self._log.wait(self._wake.set, self._topics)
+        with suppress(TopicDeleted):
+            if cursor.at_end and cursor.offsets.keys() == self._places():
+                await self._wake.wait()
+        self._log.cancel_wait(self._wake.set)
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _packed(self, records: list[Record]) -> list[Parcel]:
+        parcels = []
+        for record in records:
+            packed = pack(record, self._catalog, self.settings)
+            if isinstance(packed, Unreadable):
+                self._tally("unreadable").add("unreadable")
+                self._bury(record, packed.reason)
+            elif packed is not None:
+                parcels.append(packed)
+        return parcels
+
+    # Sending
+
+    async def _deliver(self, batch: list[Parcel]) -> None:
+        """Send a batch until nothing of it is to be tried again."""
+        attempt = 1
+        pending = batch
+        while pending:
+            self._state = DeliveryState.DELIVERING
+            failed = await self._attempt(pending, attempt)
+            if not failed:
+                return
+            if attempt == self.settings.attempts:
+                for parcel, answer in failed:
+                    self._give_up(
+                        parcel, f"{answer.code} after {attempt} attempts: {answer.detail}"
+                    )
+                return
+            parcel, answer = failed[0]
+            self._state = DeliveryState.BACKING_OFF
+            self._reason = f"{parcel.name}: {answer.code}: {answer.detail}".rstrip(": ")
+            await self._notify()
+            await asyncio.sleep(self.settings.backoff(attempt))
+            attempt += 1
+            whole = batch if self.settings.retry_batch else [each for each, _ in failed]
+            pending = [each for each in whole if not each.closed]
+
+    async def _attempt(self, parcels: list[Parcel], attempt: int) -> list[tuple[Parcel, Answer]]:
+        """Send each once, or as chaos has it; return those that must be tried again."""
+        calls = list(parcels)
+        chaos = self.settings.chaos
+        if chaos.shuffle:
+            self._randomness.shuffle(calls)
+        if chaos.duplicate:
+            calls = [each for parcel in calls for each in (parcel, parcel)]
+        again: dict[Parcel, Answer] = {}
+
+        async def send(parcel: Parcel) -> bool:
+            answer = await self._send(parcel, attempt)
+            if answer is not None:
+                again[parcel] = answer
+            return answer is None
+
+        if self.settings.ordered:
+            for parcel in calls:
+                if not await send(parcel):
+                    position = calls.index(parcel)
+                    rest = calls[position + 1 :]
+                    again.update((each, again[parcel]) for each in rest if each not in again)
+                    break
+        else:
+            await asyncio.gather(*map(send, calls))
+        return list(again.items())
+
+    async def _send(self, parcel: Parcel, attempt: int) -> Answer | None:
+        """One call; the answer where the event must be tried again."""
+        chaos, tally = self.settings.chaos, self._tally(parcel.name)
+        if chaos.delay_ms:
+            await asyncio.sleep(self._randomness.below(chaos.delay_ms + 1) / 1000)
+        answer = await self._app.on_message(parcel.service, parcel.data, parcel.metadata)
+        tally.took(answer.milliseconds)
+        tally.add("sent")
+        if attempt > 1:
+            tally.add("retried")
+        if answer.code == OK:
+            if parcel.handled:
+                tally.add("duplicate")
+            else:
+                parcel.handled = True
+                tally.add("handled")
+                self._outcomes.note(parcel.event_id, Outcome.HANDLED)
+            if chaos.lose_first_answer and attempt == 1:
+                return Answer("UNAVAILABLE", "chaos: the first answer was lost", 0)
+            return None
+        if answer.code == UNIMPLEMENTED:
+            if not parcel.closed:
+                parcel.closed = True
+                tally.add("unimplemented")
+                self._outcomes.note(parcel.event_id, Outcome.UNIMPLEMENTED)
+            return None
+        tally.add("failed")
+        if answer.code in self.settings.retried_codes:
+            return None if parcel.handled else answer
+        self._give_up(parcel, f"{answer.code}: {answer.detail}")
+        return None
+
+    def _give_up(self, parcel: Parcel, reason: str) -> None:
+        if parcel.closed:
+            return
+        parcel.closed = True
+        if parcel.handled:
+            return  # a repeat of it failed: the app has it
+        self._tally(parcel.name).add("given_up")
+        self._outcomes.note(parcel.event_id, Outcome.FAILED)
+        self._bury(parcel.record, reason)
+
+    def _tally(self, name: str) -> Tally:
+        tally = self._tallies.get(name)
+        if tally is None:
+            tally = self._tallies[name] = Tally()
+        return tally

@@ -1,0 +1,169 @@
+"""All targets of one simulator: adding and removing them, and what they have done."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from simulator.catalog import Catalog
+from simulator.catalog.suggestions import closest, did_you_mean
+from simulator.errors import SimulatorError
+from simulator.handlers.delivery import Delivery
+from simulator.handlers.report import DeliveryReport, Outcome
+from simulator.handlers.settings import DeliverySettings
+from simulator.log import Record, TopicLog
+from simulator.scenario.randomness import Randomness
+
+MAX_TARGETS: Final = 1000
+
+_TARGET: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
+
+
+class HandlerError(SimulatorError):
+    """A target that cannot be added, or that is not there."""
+
+
+class NotDelivered(SimulatorError, AssertionError):
+    """An event was not handled in time; the text says what became of it at each target."""
+
+
+class Handlers:
+    """The targets to which events are delivered, by address."""
+
+    def __init__(
+        self,
+        log: TopicLog,
+        catalog: Catalog,
+        now_ms: Callable[[], int],
+        seed: int,
+    ) -> None:
+        """`now_ms` stamps dead letters."""
+        self._log = log
+        self._catalog = catalog
+        self._now_ms = now_ms
+        self._randomness = Randomness(seed).fork("handlers")
+        self._deliveries: dict[str, Delivery] = {}
+
+    @property
+    def deliveries(self) -> Mapping[str, Delivery]:
+        """The targets that there are."""
+        return self._deliveries
+
+    def add(self, target: str, settings: DeliverySettings = DeliverySettings()) -> Delivery:
+        """Deliver to `host:port` from now on; the app need not be there yet. Raises HandlerError.
+
+        A dead-letter topic that does not exist is created.
+        """
+        check_target(target)
+        if target in self._deliveries:
+            raise HandlerError(f"{target} is a target already; remove it first")
+        if len(self._deliveries) >= MAX_TARGETS:
+            raise HandlerError(f"there are {MAX_TARGETS} targets already")
+        for topic in settings.topics:
+            if topic not in self._catalog.channels:
+                hint = did_you_mean(closest(topic, self._catalog.channels))
+                raise HandlerError(f"topic {topic} has no events that could be delivered{hint}")
+        dead = settings.dead_letters
+        if dead is not None and not self._log.has_topic(dead):
+            self._log.create_topic(dead)
+        delivery = Delivery(
+            target,
+            settings,
+            log=self._log,
+            catalog=self._catalog,
+            randomness=self._randomness.fork(target),
+            bury=self._burying(dead),
+        )
+        self._deliveries[target] = delivery
+        delivery.start()
+        return delivery
+
+    async def remove(self, target: str) -> DeliveryReport:
+        """Deliver no longer, and tell how it ended; the group keeps its offsets."""
+        delivery = self._deliveries.pop(target, None)
+        if delivery is None:
+            hint = did_you_mean(closest(target, self._deliveries))
+            raise HandlerError(f"{target} is no target{hint}")
+        await delivery.stop()
+        return delivery.report()
+
+    async def stop(self) -> None:
+        """Remove all."""
+        for target in list(self._deliveries):
+            await self.remove(target)
+
+    def reports(self) -> list[DeliveryReport]:
+        """How each target stands."""
+        return [delivery.report() for delivery in self._deliveries.values()]
+
+    async def wait_delivered(self, event_id: str, timeout: float = 5.0) -> None:
+        """Return when every target has handled the event, or does not implement it.
+
+        Waits up to `timeout` real seconds; NotDelivered if it is not handled by then, or given up,
+        and where no target is there or none of them implements it.
+        """
+        if not self._deliveries:
+            raise NotDelivered("no target is there to deliver to: add one first")
+        waiting = [
+            delivery.wait_for(lambda d=delivery: d.outcome(event_id) is not None)  # type: ignore[misc]
+            for delivery in self._deliveries.values()
+        ]
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.gather(*waiting)
+        except TimeoutError:
+            pass
+        outcomes = {d.target: d.outcome(event_id) for d in self._deliveries.values()}
+        good = {Outcome.HANDLED, Outcome.UNIMPLEMENTED}
+        if not good.issuperset(outcomes.values()) or Outcome.HANDLED not in outcomes.values():
+            raise NotDelivered(self._why_not(event_id, outcomes, timeout))
+
+    async def wait_idle(self, timeout: float = 5.0) -> None:
+        """Return when every target has dealt with everything that is there; else NotDelivered."""
+        try:
+            async with asyncio.timeout(timeout):
+                for delivery in list(self._deliveries.values()):
+                    await delivery.wait_for(lambda d=delivery: d.idle)  # type: ignore[misc]
+        except TimeoutError:
+            lines = [
+                f"  {report.target}: {report.lag} to come, {report.state.value}"
+                + (f" ({report.reason})" if report.reason else "")
+                for report in self.reports()
+            ]
+            text = "\n".join([f"not everything was delivered within {timeout:g} s:", *lines])
+            raise NotDelivered(text) from None
+
+    def _why_not(
+        self, event_id: str, outcomes: Mapping[str, Outcome | None], timeout: float
+    ) -> str:
+        lines = [f"event {event_id} was not handled within {timeout:g} s:"]
+        for target, outcome in outcomes.items():
+            report = self._deliveries[target].report()
+            state = report.state.value + (f" ({report.reason})" if report.reason else "")
+            told = "not sent" if outcome is None else outcome.value
+            lines.append(f"  {target}: {told}; the delivery is {state}")
+        return "\n".join(lines)
+
+    def _burying(self, topic: str | None) -> Callable[[Record, str], None]:
+        def bury(record: Record, reason: str) -> None:
+            if topic is None or not self._log.has_topic(topic):
+                return
+            place = f"{record.topic}-{record.partition}@{record.offset}"
+            self._log.append(
+                topic,
+                record.value,
+                key=record.key,
+                timestamp=self._now_ms(),
+                headers=(("source", place.encode()), ("reason", reason.encode()[:1000])),
+            )
+
+        return bury
+
+
+def check_target(target: str) -> None:
+    """Raise HandlerError unless `target` is `host:port`."""
+    matched = _TARGET.fullmatch(target)
+    if matched is None or not 0 < int(matched[2]) <= 65_535:
+        raise HandlerError(f"{target!r} is no target: write host:port, such as 127.0.0.1:6565")
