@@ -28,6 +28,7 @@ ALLOWED = {
     "scenario": DOOR,
     "snapshots": {"errors", "log", "scenario"},
     "listeners": {*DOOR, "scenario", "snapshots", "v1"},
+    "handlers": {*DOOR, "scenario"},
     "testing": {*DOOR, "scenario"},
 }
 """Every room, from the left to the right, with what it may import besides itself. The other modules
