@@ -60,7 +60,7 @@ class Publisher:
         self.catalog = catalog
         self.log = log
         self.validate = validate
-        self._now_ms = now_ms
+        self.now_ms = now_ms
 
     def publish(
         self,
@@ -170,7 +170,7 @@ class Publisher:
                 return instant_ns(stamp) // 1_000_000
             except NotAnInstant:
                 pass  # an unchecked event may carry anything here
-        return self._now_ms()
+        return self.now_ms()
 
 
 def encode_event(event: object) -> bytes:

@@ -103,11 +103,18 @@ class Placement:
     """
 
     def __init__(self, nodes: Sequence[Node], replication: int) -> None:
-        """`replication` is the number of replicas where nobody says otherwise."""
+        """`replication` is the number of replicas where nobody says otherwise.
+
+        `controller` is the broker that clients send administration to, NO_LEADER when none runs;
+        `changes` counts what the controllers' own log would hold.
+        """
         self.nodes = {node.node_id: node for node in nodes}
         self.replication = min(replication, len(nodes))
         self.running = set(self.nodes)
         self.sole = len(nodes) == 1
+        self.changes = 1
+        self.controller = nodes[0].node_id
+        self.controller_epoch = 1
         self._order = _by_racks(nodes)
         self._next = 0
         self._places: dict[UUID, list[PartitionPlace]] = {}
@@ -152,22 +159,25 @@ class Placement:
         if node_id not in self.nodes:
             raise UnknownNode(node_id, self.nodes)
 
-    @property
-    def controller(self) -> int:
-        """The broker that clients send administration to: the first one that runs."""
-        return next((node for node in self.nodes if node in self.running), NO_LEADER)
-
     def stop(self, node_id: int) -> list[Moved]:
         """Let a broker go: others take over what it leads. Does nothing if it is stopped."""
         self.check(node_id)
         self.running.discard(node_id)
+        if self.controller == node_id:
+            self._elect_controller()
         return self._change(self._settled)
 
     def start(self, node_id: int) -> list[Moved]:
         """Bring a broker back; it leads only what nobody else could lead meanwhile."""
         self.check(node_id)
         self.running.add(node_id)
+        if self.controller == NO_LEADER:
+            self._elect_controller()
         return self._change(self._settled)
+
+    def _elect_controller(self) -> None:
+        self.controller = next((node for node in self.nodes if node in self.running), NO_LEADER)
+        self.controller_epoch += self.controller != NO_LEADER
 
     # Leaders
 
@@ -300,6 +310,7 @@ class Placement:
         if places[partition] == place:
             return []
         places[partition] = place
+        self.changes += 1
         return [Moved(topic_id, partition, place)]
 
 

@@ -128,6 +128,24 @@ class Cluster:
         self.place(topic, partition)
         self._moved(self.placement.move_leader(self.log.shape(topic)[0], partition, to))
 
+    def elect_preferred(self, topic: str, partition: int) -> bool:
+        """Make the preferred replica the leader; whether it has become it."""
+        self.place(topic, partition)
+        topic_id, _ = self.log.shape(topic)
+        return self._moved(self.placement.elect_preferred(topic_id, partition))
+
+    def elect_unclean(self, topic: str, partition: int) -> bool:
+        """Give a partition without a leader any replica that runs; whether it has one now."""
+        self.place(topic, partition)
+        topic_id, _ = self.log.shape(topic)
+        return self._moved(self.placement.elect_unclean(topic_id, partition))
+
+    def cancel_reassignment(self, topic: str, partition: int) -> None:
+        """Go back to the replicas that a partition had before."""
+        self.place(topic, partition)
+        topic_id, _ = self.log.shape(topic)
+        self._moved(self.placement.cancel_reassignment(topic_id, partition))
+
     def move_replicas(self, topic: str, partition: int, to: Sequence[int]) -> None:
         """Give a partition other replicas."""
         self.place(topic, partition)
@@ -143,9 +161,10 @@ class Cluster:
             self.placement.assign(known_id, number)
         self.placement.forget_others(known_id for known_id, _ in shapes)
 
-    def _moved(self, moved: Sequence[Moved]) -> None:
+    def _moved(self, moved: Sequence[Moved]) -> bool:
         """Let the log know the new leader epochs, which also wakes whoever waits for records."""
         for topic_id, partition, place in moved:
             name = self.log.topic_name(topic_id)
             if name is not None:
                 self.log.begin_epoch(name, partition, place.leader_epoch)
+        return bool(moved)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch
 from kafka_wire import (
+    ALTER_PARTITION_REASSIGNMENTS,
     ALTER_USER_SCRAM_CREDENTIALS,
     ANY_ACL,
     API_VERSIONS,
@@ -16,8 +17,11 @@ from kafka_wire import (
     DELETE_GROUPS,
     DELETE_TOPICS,
     DESCRIBE_ACLS,
+    DESCRIBE_CLUSTER,
     DESCRIBE_GROUPS,
+    DESCRIBE_QUORUM,
     DESCRIBE_USER_SCRAM_CREDENTIALS,
+    ELECT_LEADERS,
     FETCH,
     FIND_COORDINATOR,
     HEARTBEAT,
@@ -26,10 +30,12 @@ from kafka_wire import (
     LEAVE_GROUP,
     LIST_GROUPS,
     LIST_OFFSETS,
+    LIST_PARTITION_REASSIGNMENTS,
     METADATA,
     NAMES,
     OFFSET_COMMIT,
     OFFSET_FETCH,
+    OFFSET_FOR_LEADER_EPOCH,
     PRODUCE,
     SASL_AUTHENTICATE,
     SASL_HANDSHAKE,
@@ -128,6 +134,44 @@ def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
         DELETE_ACLS: {"filters": lambda make: (make("DeleteAclsFilter", **ANY_ACL),)},
         DESCRIBE_USER_SCRAM_CREDENTIALS: {"users": None},
         ALTER_USER_SCRAM_CREDENTIALS: {"deletions": (), "upsertions": ()},
+        OFFSET_FOR_LEADER_EPOCH: {
+            "topics": lambda make: (
+                make(
+                    "OffsetForLeaderTopic",
+                    topic="t",
+                    partitions=(make("OffsetForLeaderPartition", partition=0, leader_epoch=0),),
+                ),
+            ),
+        },
+        ELECT_LEADERS: {
+            "election_type": 0,
+            "topic_partitions": lambda make: (make("TopicPartitions", topic="t", partitions=(0,)),),
+            "timeout": seconds(1),
+        },
+        ALTER_PARTITION_REASSIGNMENTS: {
+            "topics": lambda make: (
+                make(
+                    "ReassignableTopic",
+                    name="t",
+                    partitions=(make("ReassignablePartition", partition_index=0, replicas=(1,)),),
+                ),
+            ),
+            "timeout": seconds(1),
+        },
+        LIST_PARTITION_REASSIGNMENTS: {"topics": None, "timeout": seconds(1)},
+        DESCRIBE_QUORUM: {
+            "topics": lambda make: (
+                make(
+                    "TopicData",
+                    topic_name="__cluster_metadata",
+                    partitions=(make("PartitionData", partition_index=0),),
+                ),
+            ),
+        },
+        DESCRIBE_CLUSTER: {
+            "include_cluster_authorized_operations": True,
+            "include_fenced_brokers": True,
+        },
         SASL_HANDSHAKE: {"mechanism": "PLAIN"},
         SASL_AUTHENTICATE: {"auth_bytes": b"\0alice\0secret"},
     }[key]
@@ -150,6 +194,7 @@ def errors_in(answer: Any) -> set[str]:
 
 
 EXPECTED = {
+    ELECT_LEADERS: {"election_not_needed"},
     HEARTBEAT: {"unknown_member_id"},
     LEAVE_GROUP: {"unknown_member_id"},
     SYNC_GROUP: {"unknown_member_id"},
