@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.errors import SimulatorError
+from simulator.kafka_faults import AsyncFaultControl, FaultControl
 from simulator.log.placement import CoordinatorKind, PartitionPlace
 from simulator.loop_thread import LoopThread
 
 if TYPE_CHECKING:
-    from simulator.listeners.kafka import KafkaListener
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,11 @@ class BrokerInfo:
     controller: bool
 
 
-class AsyncKafkaControl:
+class AsyncKafkaControl(AsyncFaultControl):
     """The brokers of an asynchronous simulator; `KafkaControl` offers the same calls.
 
     Errors: `UnknownNode`, `NodeStopped`, `NotAReplica`, `TopicNotFound`, `PartitionNotFound`.
     """
-
-    def __init__(self, listener: Callable[[], KafkaListener]) -> None:
-        """`listener` gives the running listener, or raises."""
-        self._listener = listener
 
     def brokers(self) -> list[BrokerInfo]:
         """Describe all brokers, running or not."""
@@ -86,11 +83,11 @@ class AsyncKafkaControl:
         self._listener().move_coordinator(*_key(group, transactional_id), to)
 
 
-class KafkaControl:
+class KafkaControl(FaultControl):
     """The brokers of a synchronous simulator; see `AsyncKafkaControl`."""
 
     def __init__(self, thread: LoopThread, control: AsyncKafkaControl) -> None:
-        self._thread = thread
+        super().__init__(thread, control)
         self._control = control
 
     def brokers(self) -> list[BrokerInfo]:

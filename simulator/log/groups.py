@@ -7,7 +7,7 @@ the offsets kept here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -58,7 +58,15 @@ class _Membership:
 class GroupOffsets:
     """The groups of one log."""
 
-    __slots__ = ("_memberships", "_own", "_shared", "_table", "_topics", "_waiters")
+    __slots__ = (
+        "_memberships",
+        "_own",
+        "_shared",
+        "_table",
+        "_topics",
+        "_waiters",
+        "_watchers",
+    )
 
     def __init__(self, topics: Mapping[str, Topic], waiters: Waiters) -> None:
         self._topics = topics
@@ -67,8 +75,18 @@ class GroupOffsets:
         self._shared = False  # with a snapshot: copy before writing
         self._own: set[str] = set()  # groups whose own table no snapshot shares
         self._memberships: dict[str, _Membership] = {}
+        self._watchers: list[Callable[[], object]] = []
 
     # Offsets
+
+    def watch(self, callback: Callable[[], object]) -> None:
+        """Call back after each commit from now on."""
+        self._watchers.append(callback)
+
+    def unwatch(self, callback: Callable[[], object]) -> None:
+        """Call back no more."""
+        if callback in self._watchers:
+            self._watchers.remove(callback)
 
     def commit(self, group: str, topic: str, partition: int, offset: int) -> None:
         """Remember that `group` has dealt with everything before `offset`.
@@ -83,7 +101,7 @@ class GroupOffsets:
         end = found.partition(partition).end
         if not 0 <= offset <= end:
             raise OffsetOutOfRange(topic, partition, offset, 0, end)
-        self._own_offsets(group)[topic, partition] = Commit(offset)
+        self._put(group, (topic, partition), Commit(offset))
 
     def store(self, group: str, topic: str, partition: int, commit: Commit) -> None:
         """Remember what a Kafka client commits: any offset, as Kafka does.
@@ -95,7 +113,12 @@ class GroupOffsets:
         if found is None:
             raise TopicNotFound(topic, self._topics)
         found.partition(partition)
-        self._own_offsets(group)[topic, partition] = commit
+        self._put(group, (topic, partition), commit)
+
+    def _put(self, group: str, place: Place, commit: Commit) -> None:
+        self._own_offsets(group)[place] = commit
+        for watcher in tuple(self._watchers):
+            watcher()
 
     def commits(self, group: str) -> Mapping[Place, Commit]:
         """All commits of `group` by (topic, partition); empty for an unknown group."""

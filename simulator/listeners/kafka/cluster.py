@@ -65,7 +65,7 @@ class Cluster:
         self.groups = Coordinator(log, clock)
         self.guard = Guard()
         self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))
-        self.faults = Faults(Randomness(seed).fork("kafka faults").random)
+        self.faults = Faults(lambda: Randomness(seed).fork("kafka faults").random)
         self.request_log = RequestLog(Viewer(self.topic_name, clock.wall_seconds).view)
         self._producer_ids = count()
 

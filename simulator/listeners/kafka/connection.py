@@ -329,7 +329,7 @@ class Connection(asyncio.BufferedProtocol):
         if outcome.rule.drop == "before" or outcome.rule.stop_broker is not False:
             self.close()
             self._answer(exchange, NO_RESPONSE)
-        elif not self._transport.is_closing():
+        elif self._gone or not self._transport.is_closing():
             self._handle(exchange, outcome.answer)
 
     def _answer_badly(self, exchange: Exchange, outcome: Outcome, response: Any) -> Any:

@@ -74,6 +74,17 @@ class Coordinator:
         self.watch()
         return error
 
+    def expire_member(self, name: str, member_id: str | None = None) -> None:
+        """Let the session of a member be over now, or those of all; who waits is not silent."""
+        group = self._groups.get(name)
+        if group is None:
+            return
+        for member in group.members.values():
+            if member_id in (None, member.member_id):
+                member.deadline = self.now
+        group.expire(self.now)
+        self.watch()
+
     def may_commit(
         self, name: str, member_id: str, instance_id: str | None, generation: int
     ) -> GroupError:

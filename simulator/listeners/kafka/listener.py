@@ -10,6 +10,7 @@ from simulator.listeners.kafka.broker import Broker
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.cluster import Cluster, TopicControl
 from simulator.listeners.kafka.configs import BrokerConfig
+from simulator.listeners.kafka.faults.actions import ClusterActions
 from simulator.listeners.kafka.guard import Guard
 from simulator.log import TopicLog
 from simulator.log.placement import CoordinatorKind, Node, PartitionPlace, Placement
@@ -65,6 +66,7 @@ class KafkaListener:
         self._guard = Guard(security, seed)
         self._cluster: Cluster | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._actions: ClusterActions | None = None
 
     # Life
 
@@ -109,6 +111,7 @@ class KafkaListener:
         )
         cluster.guard = self._guard
         self._cluster = cluster
+        self._actions = cluster.faults.actions = ClusterActions(cluster, self)
         try:
             for broker in self.brokers:
                 await broker.start(cluster)
@@ -125,6 +128,9 @@ class KafkaListener:
         if self._starting is not None:
             self._starting.cancel()
             self._starting = None
+        if self._actions is not None:
+            self._actions.close()
+            self._actions = None
         for broker in self.brokers:
             await broker.stop()
         self._cluster.close()
@@ -133,6 +139,8 @@ class KafkaListener:
     def reset(self) -> None:
         """Start all brokers again, and let leaders and coordinators go where they were."""
         cluster = self.cluster
+        cluster.faults.reset()
+        cluster.request_log.clear()
         cluster.placement.restore_coordinators()
         for broker in self.brokers:
             cluster.start_node(broker.node_id)

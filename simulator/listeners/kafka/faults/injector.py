@@ -91,6 +91,8 @@ class Outcome:
         """Handle the request as the rule says: a handler in place of the API's own."""
         if self.rule.error is not None:
             return self._failed(self.rule.error)
+        if self.rule.fence_producer and self._api.key == PRODUCE and not _transactional(request):
+            return self._failed("INVALID_PRODUCER_EPOCH")
         response = self._api.handler(request)
         if self.rule.duplicate and self._api.key == PRODUCE:
             from simulator.listeners.kafka.faults.duplicates import copied
@@ -142,10 +144,15 @@ class Outcome:
 class Faults:
     """The faults of a cluster. Without rules a request costs one look at `rules`."""
 
-    def __init__(self, draw: Callable[[], float]) -> None:
-        """`draw` gives numbers in [0, 1) from the simulator's seed."""
-        self.rules = FaultRules(draw)
+    def __init__(self, chance: Callable[[], Callable[[], float]]) -> None:
+        """`chance` begins a stream of numbers in [0, 1) from the simulator's seed."""
+        self._chance = chance
+        self.rules = FaultRules(chance())
         self.actions: Actions | None = None
+
+    def reset(self) -> None:
+        """Remove all rules, and begin chance anew."""
+        self.rules = FaultRules(self._chance())
 
     def meet(self, api: Api, request: Request) -> Outcome | None:
         """The fault that fires for a request."""
@@ -200,6 +207,10 @@ def then(result: Any, alter: Callable[[Any], Any]) -> Any:
     result.add_done_callback(done)
     altered.add_done_callback(given_up)
     return altered
+
+
+def _transactional(request: Request) -> bool:
+    return request.body.transactional_id is not None
 
 
 def _target(value: int | bool) -> int | None:

@@ -1,0 +1,121 @@
+"""What a fault does to the cluster: brokers stop, leaders and coordinators move, sessions end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from simulator.listeners.kafka.faults.places import Place
+from simulator.log.placement import CoordinatorKind
+
+if TYPE_CHECKING:
+    from simulator.listeners.kafka.cluster import Cluster
+    from simulator.listeners.kafka.registry import Request
+
+INIT_PRODUCER_ID: Final = 22
+_TRANSACTION_TIMEOUT: Final = timedelta(minutes=1)
+
+
+class Brokers(Protocol):
+    """Who starts and stops brokers."""
+
+    async def stop_broker(self, node_id: int) -> None:
+        """Close a broker's port and connections."""
+        ...
+
+    async def start_broker(self, node_id: int) -> None:
+        """Open them again."""
+        ...
+
+
+class ClusterActions:
+    """Acts on a cluster and its brokers; nothing here fails because it cannot be done now."""
+
+    def __init__(self, cluster: Cluster, brokers: Brokers) -> None:
+        self._cluster = cluster
+        self._brokers = brokers
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def stop_broker(self, node_id: int, restart_after_ms: int | None) -> None:
+        """Stop a broker, and start it again after a while if one is given."""
+        self._begin(self._brokers.stop_broker(node_id))
+        if restart_after_ms is not None:
+            clock = self._cluster.clock
+            clock.call_at(
+                clock.now_ms() + restart_after_ms,
+                lambda: self._begin(self._brokers.start_broker(node_id)),
+            )
+
+    def move_leader(self, topic: str, partition: int, to: int | None) -> None:
+        """Let a broker, or the next replica that runs, lead a partition."""
+        place = self._cluster.place(topic, partition)
+        running = self._cluster.placement.running
+        able = [node for node in place.replicas if node in running and node != place.leader]
+        target = to if to is not None else _next(able, place.leader)
+        if target in able:
+            self._cluster.move_leader(topic, partition, target)
+
+    def move_coordinator(self, place: Place, to: int | None) -> None:
+        """Let a broker, or the next one that runs, coordinate a group or a transactional id."""
+        kind, key = CoordinatorKind.GROUP, place.group
+        if key is None:
+            kind, key = CoordinatorKind.TRANSACTION, place.transactional_id
+        if key is None:
+            return
+        placement = self._cluster.placement
+        now = placement.coordinator(kind, key)
+        able = [node for node in placement.running if node != now]
+        target = to if to is not None else _next(able, now)
+        if target in able:
+            self._cluster.move_coordinator(kind, key, target)
+
+    def expire_session(self, group: str, member_id: str | None) -> None:
+        """End the session of a member, or of all members of the group."""
+        self._cluster.groups.expire_member(group, member_id)
+
+    def fence_producer(self, request: Request, places: list[Place]) -> None:
+        """Let the producer of a request be out of date."""
+        ids = {place.transactional_id for place in places if place.transactional_id}
+        own = getattr(request.body, "transactional_id", None)
+        for transactional_id in sorted(ids | ({own} if own else set())):
+            fence(request, transactional_id)
+
+    def close(self) -> None:
+        """Begin nothing any more."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _begin(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def fence(request: Request, transactional_id: str) -> None:
+    """Do what fences a producer in production: another one takes over its transactional id.
+
+    `request` is whose session and cluster this happens in.
+    """
+    from simulator.listeners.kafka.messages import version_of
+    from simulator.listeners.kafka.registry import registered
+
+    api = registered()[INIT_PRODUCER_ID]
+    version = min(api.max_version, 5)
+    module = import_module(f"kio.schema.{api.module}.v{version}.request")
+    body = module.InitProducerIdRequest(
+        transactional_id=transactional_id, transaction_timeout=_TRANSACTION_TIMEOUT
+    )
+    node_id = request.cluster.placement.coordinator(CoordinatorKind.TRANSACTION, transactional_id)
+    api.handler(
+        request._replace(
+            body=body, schema=version_of(api.module, version), version=version, node_id=node_id
+        )
+    )
+
+
+def _next(able: list[int], present: int) -> int | None:
+    """The first of some brokers behind the present one, round the cluster."""
+    return min(able, key=lambda node: (node < present, node), default=None)
