@@ -44,6 +44,13 @@ class Request(NamedTuple):
             self.session.principal, self.client_host, operation, resource, name
         )
 
+    def allowed_some(self, operation: Operation, resource: ResourceType) -> bool:
+        """Whether the client may do that with any resource of a kind."""
+        acls = self.cluster.guard.acls
+        return acls is None or acls.allow_some(
+            self.session.principal, self.client_host, operation, resource
+        )
+
     def authorized_operations(self, resource: ResourceType, name: str = CLUSTER_NAME) -> int:
         """Everything that the client may do with a resource, as bits of `AclOperation`."""
         return sum(

@@ -20,8 +20,10 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import PartitionNotFound, TopicNotFound
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.placement import Placement
 
 MANUAL = "The manual partition assignment includes"
@@ -33,6 +35,13 @@ def alter_partition_reassignments(request: Request) -> Any:
     """Move replicas."""
     make = request.schema.make
     may_change = request.version == 0 or request.body.allow_replication_factor_change
+    if not request.allowed(Operation.ALTER, ResourceType.CLUSTER):
+        return request.schema.response(
+            allow_replication_factor_change=may_change,
+            error_code=ErrorCode.cluster_authorization_failed,
+            error_message=CLUSTER_REFUSED,
+            responses=(),
+        )
     responses = []
     for topic in request.body.topics:
         partitions = []

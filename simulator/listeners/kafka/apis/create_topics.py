@@ -26,9 +26,11 @@ from kio.schema.errors import ErrorCode
 
 from simulator.errors import SimulatorError
 from simulator.listeners.kafka.limits import NODE_ID
+from simulator.listeners.kafka.permissions import may_create
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.topic_settings import InvalidConfig, retention_of
 from simulator.log import InvalidTopicName, Retention, TopicExists
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.topic import MAX_PARTITIONS, check_topic_name
 
 
@@ -51,6 +53,8 @@ def create_topics(request: Request) -> Any:
         try:
             if named[topic.name] > 1:
                 raise _Refused(ErrorCode.invalid_request, "Duplicate topic name.")
+            if not may_create(request, topic.name):
+                raise _Refused(ErrorCode.topic_authorization_failed, "Authorization failed.")
             partitions, retention = _checked(request, topic)
             topic_id = _created(request, topic.name, partitions, retention)
         except _Refused as refused:
@@ -81,6 +85,10 @@ def _result(
     topic_id: UUID | None = None,
 ) -> Any:
     created = code is ErrorCode.none
+    hidden: dict[str, Any] = {}
+    if created and not request.allowed(Operation.DESCRIBE_CONFIGS, ResourceType.TOPIC, name):
+        created, partitions = False, -1
+        hidden = {"topic_config_error_code": ErrorCode.topic_authorization_failed}
     return request.schema.make(
         "CreatableTopicResult",
         name=name,
@@ -90,6 +98,7 @@ def _result(
         num_partitions=partitions,
         replication_factor=1 if created else -1,
         configs=() if created else None,
+        **hidden,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 
 
 @api(42, "delete_groups", (0, 2))
@@ -31,6 +32,8 @@ def delete_groups(request: Request) -> Any:
 
 
 def _deleted(request: Request, name: str) -> ErrorCode:
+    if not request.allowed(Operation.DELETE, ResourceType.GROUP, name):
+        return ErrorCode.group_authorization_failed
     coordinator = request.cluster.groups
     if not coordinator.exists(name):
         return ErrorCode.group_id_not_found

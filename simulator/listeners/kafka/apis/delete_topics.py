@@ -18,6 +18,7 @@ from uuid import UUID
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 
 
 @api(20, "delete_topics", (1, 6))
@@ -57,6 +58,15 @@ def _refused(request: Request, name: str | None, topic_id: UUID | None, text: st
     )
 
 
+_UNAUTHORIZED = (ErrorCode.topic_authorization_failed, "Topic authorization failed.")
+
+
+def _may(request: Request, operation: Operation, topic: str) -> bool:
+    return request.allowed(Operation.DELETE, ResourceType.CLUSTER) or request.allowed(
+        operation, ResourceType.TOPIC, topic
+    )
+
+
 def _deleted(request: Request, name: str | None, topic_id: UUID | None) -> Any:
     code, text = ErrorCode.none, None
     cluster = request.cluster
@@ -68,6 +78,12 @@ def _deleted(request: Request, name: str | None, topic_id: UUID | None) -> Any:
         name = cluster.topic_name(topic_id)
         if name is None:
             code, text = ErrorCode.unknown_topic_id, "This server does not host this topic ID."
+        elif not _may(request, Operation.DESCRIBE, name):
+            code, text, name = *_UNAUTHORIZED, None
+        elif not _may(request, Operation.DELETE, name):
+            code, text = _UNAUTHORIZED
+    elif not _may(request, Operation.DELETE, name):
+        code, text = _UNAUTHORIZED
     elif not cluster.log.has_topic(name):
         code = ErrorCode.unknown_topic_or_partition
         text = "This server does not host this topic-partition."

@@ -16,9 +16,10 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from simulator.listeners.kafka.apis.metadata import CLUSTER_OPERATIONS, NOT_ASKED
+from simulator.listeners.kafka.apis.metadata import NOT_ASKED
 from simulator.listeners.kafka.cluster import CLUSTER_ID
 from simulator.listeners.kafka.endpoints import endpoint, running
+from simulator.listeners.kafka.permissions import cluster_authorized_operations
 from simulator.listeners.kafka.registry import Request, api
 
 BROKERS, CONTROLLERS = 1, 2
@@ -40,7 +41,9 @@ def describe_cluster(request: Request) -> Any:
         return _refused(request, ErrorCode.unsupported_endpoint_type, text)
     placement = request.cluster.placement
     fenced = version >= 2 and body.include_fenced_brokers
-    operations = CLUSTER_OPERATIONS if body.include_cluster_authorized_operations else NOT_ASKED
+    operations = NOT_ASKED
+    if body.include_cluster_authorized_operations:
+        operations = cluster_authorized_operations(request)
     return request.schema.response(
         error_code=ErrorCode.none,
         error_message=None,

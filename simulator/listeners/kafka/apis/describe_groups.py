@@ -17,15 +17,12 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.classic_group import ClassicGroup
 from simulator.log.classic_member import Member
 from simulator.log.group_messages import GroupState
 
 NOT_ASKED = -(1 << 31)
-
-GROUP_OPERATIONS = 0b1101_0100_1000
-"""Everything that may be done with a group: read, delete, describe, and describe and alter its
-settings, as bits of `AclOperation`."""
 
 
 @api(15, "describe_groups", (0, 6))
@@ -37,6 +34,8 @@ def describe_groups(request: Request) -> Any:
 
 
 def _described(request: Request, name: str) -> Any:
+    if not request.allowed(Operation.DESCRIBE, ResourceType.GROUP, name):
+        return _refused(request, name)
     coordinator = request.cluster.groups
     group = coordinator.group(name)
     code, text, state = ErrorCode.none, None, GroupState.EMPTY.value
@@ -57,7 +56,23 @@ def _described(request: Request, name: str) -> Any:
         protocol_type=(group.protocol_type or "") if group else "",
         protocol_data=(group.protocol or "") if group and stable else "",
         members=tuple(_member(request, group, m) for m in group.members.values()) if group else (),
-        authorized_operations=GROUP_OPERATIONS if asked and text is None else NOT_ASKED,
+        authorized_operations=request.authorized_operations(ResourceType.GROUP, name)
+        if asked and text is None
+        else NOT_ASKED,
+    )
+
+
+def _refused(request: Request, name: str) -> Any:
+    return request.schema.make(
+        "DescribedGroup",
+        error_code=ErrorCode.group_authorization_failed,
+        error_message=None,
+        group_id=name,
+        group_state="",
+        protocol_type="",
+        protocol_data="",
+        members=(),
+        authorized_operations=NOT_ASKED,
     )
 
 

@@ -17,7 +17,9 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.endpoints import endpoint
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 
 TOPIC = "__cluster_metadata"
 LISTENER = "PLAINTEXT"
@@ -27,6 +29,13 @@ UNKNOWN = "This server does not host this topic-partition."
 @api(55, "describe_quorum", (0, 2))
 def describe_quorum(request: Request) -> Any:
     """Describe the quorum."""
+    if not request.allowed(Operation.DESCRIBE, ResourceType.CLUSTER):
+        return request.schema.response(
+            error_code=ErrorCode.cluster_authorization_failed,
+            error_message=CLUSTER_REFUSED,
+            topics=(),
+            nodes=(),
+        )
     asked = [(t.topic_name, [p.partition_index for p in t.partitions]) for t in request.body.topics]
     known = asked == [(TOPIC, [0])]
     make = request.schema.make

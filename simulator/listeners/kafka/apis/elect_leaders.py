@@ -19,8 +19,10 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.cluster import Cluster
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import PartitionNotFound, TopicNotFound
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.placement import NO_LEADER
 
 PREFERRED, UNCLEAN = 0, 1
@@ -41,6 +43,11 @@ def elect_leaders(request: Request) -> Any:
         asked = {info.name: range(len(info.partitions)) for info in cluster.log.topics()}
     else:
         asked = {topic.topic: topic.partitions for topic in body.topic_partitions}
+    if not request.allowed(Operation.ALTER, ResourceType.CLUSTER):
+        failed: Answer = (ErrorCode.cluster_authorization_failed, CLUSTER_REFUSED)
+        named = {} if body.topic_partitions is None else asked
+        refused = {topic: dict.fromkeys(numbers, failed) for topic, numbers in named.items()}
+        return _response(request, ErrorCode.cluster_authorization_failed, refused)
     if kind not in (PREFERRED, UNCLEAN):
         answer: Answer = (ErrorCode.invalid_request, f"Unknown election type {kind}")
         refused = {topic: dict.fromkeys(numbers, answer) for topic, numbers in asked.items()}

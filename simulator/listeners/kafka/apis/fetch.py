@@ -49,6 +49,7 @@ from simulator.listeners.kafka.leadership import (
 from simulator.listeners.kafka.messages import Pieces
 from simulator.listeners.kafka.registry import Request, api, later
 from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.leader_epochs import UNDEFINED, EpochEnd
 
 
@@ -233,6 +234,8 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
     log, topic = request.cluster.log, _name(request, wanted)
     if topic is None:
         raise _Failed(ErrorCode.unknown_topic_id)
+    if not request.allowed(Operation.READ, ResourceType.TOPIC, topic):
+        raise _Failed(ErrorCode.topic_authorization_failed)
     try:
         start, end = log.bounds(topic, wanted.partition)
         code = leader_error(

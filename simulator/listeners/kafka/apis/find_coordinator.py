@@ -19,6 +19,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.endpoints import endpoint
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.placement import CoordinatorKind
 
 GROUP, TRANSACTION, SHARE = 0, 1, 2
@@ -47,6 +48,9 @@ def find_coordinator(request: Request) -> Any:
 
 def _found(request: Request, kind: int, key: str) -> dict[str, Any]:
     """Where the coordinator of a key is, or why there is none."""
+    if kind == GROUP and not request.allowed(Operation.DESCRIBE, ResourceType.GROUP, key):
+        text = "Group authorization failed." if request.version < 4 else ""
+        return _none(ErrorCode.group_authorization_failed, text)
     if kind == TRANSACTION:
         text = "this broker serves no transactions and no share groups"
         return _none(ErrorCode.transactional_id_authorization_failed, text)

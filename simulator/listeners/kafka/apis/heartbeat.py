@@ -2,7 +2,8 @@
 
 Behavior
 - Begins the member's session anew. REBALANCE_IN_PROGRESS asks it to join again;
-  UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, INVALID_GROUP_ID.
+  UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, INVALID_GROUP_ID;
+  GROUP_AUTHORIZATION_FAILED without READ on the group.
 
 Version notes
 - 3 adds static members (KIP-345); 4 is flexible.
@@ -15,6 +16,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.group_messages import GroupError
 
 
@@ -22,6 +24,8 @@ from simulator.log.group_messages import GroupError
 def heartbeat(request: Request) -> Any:
     """Keep a member in its group."""
     body = request.body
+    if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
+        return request.schema.response(error_code=ErrorCode.group_authorization_failed)
     coordinator = request.cluster.groups
     group = coordinator.group(body.group_id)
     error = GroupError.UNKNOWN_MEMBER_ID if body.group_id else GroupError.INVALID_GROUP_ID

@@ -17,6 +17,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 
 
 @api(22, "init_producer_id", (0, 5))
@@ -28,6 +29,11 @@ def init_producer_id(request: Request) -> Any:
         error = ErrorCode.invalid_request
     elif transactional_id is not None:
         error = ErrorCode.transactional_id_authorization_failed
+    elif not (
+        request.allowed(Operation.IDEMPOTENT_WRITE, ResourceType.CLUSTER)
+        or request.allowed_some(Operation.WRITE, ResourceType.TOPIC)
+    ):
+        error = ErrorCode.cluster_authorization_failed
     granted = error is ErrorCode.none
     return request.schema.response(
         error_code=error,

@@ -24,6 +24,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.coordinator import answer
 from simulator.listeners.kafka.registry import Request, api, later
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.group_messages import JoinRequest, JoinResult
 
 
@@ -32,6 +33,8 @@ def join_group(request: Request) -> Any:
     """Join a group."""
     body, version = request.body, request.version
     session = _ms(body.session_timeout)
+    if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
+        return _refused(request, ErrorCode.group_authorization_failed)
     if not body.group_id:
         return _refused(request, ErrorCode.invalid_group_id)
     config = request.cluster.config

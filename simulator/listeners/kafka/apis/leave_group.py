@@ -2,7 +2,7 @@
 
 Behavior
 - The others are asked to rebalance at once. UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
-  INVALID_GROUP_ID.
+  INVALID_GROUP_ID; GROUP_AUTHORIZATION_FAILED without READ on the group.
 
 Version notes
 - 3 takes several members, static ones by their instance id alone (KIP-345), each with a result of
@@ -16,12 +16,16 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 
 
 @api(13, "leave_group", (0, 5))
 def leave_group(request: Request) -> Any:
     """Let members go."""
     body = request.body
+    if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
+        code = ErrorCode.group_authorization_failed
+        return request.schema.response(error_code=code, members=())
     leave = request.cluster.groups.leave
     if not body.group_id:
         return request.schema.response(error_code=ErrorCode.invalid_group_id, members=())

@@ -15,6 +15,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.group_messages import GroupState
 
 
@@ -24,11 +25,14 @@ def list_groups(request: Request) -> Any:
     body, version = request.body, request.version
     states = {state.lower() for state in body.states_filter} if version >= 4 else set()
     types = {kind.lower() for kind in body.types_filter} if version >= 5 else set()
+    all_allowed = request.allowed(Operation.DESCRIBE, ResourceType.CLUSTER)
     groups = []
     for name in request.cluster.groups.names():
         group = request.cluster.groups.group(name)
         state = (GroupState.EMPTY if group is None else group.state).value
         if (states and state.lower() not in states) or (types and "classic" not in types):
+            continue
+        if not all_allowed and not request.allowed(Operation.DESCRIBE, ResourceType.GROUP, name):
             continue
         groups.append(
             request.schema.make(

@@ -26,6 +26,7 @@ from kio.schema.errors import ErrorCode
 from simulator.listeners.kafka.leadership import NO_EPOCH, leader_error
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import PartitionNotFound, TopicLog, TopicNotFound
+from simulator.log.acls import Operation, ResourceType
 
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
 _SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9}
@@ -82,6 +83,8 @@ def _error(request: Request, topic: str, wanted: Any, twice: set[tuple[str, int]
     """Why a partition is not looked at; raises TopicNotFound or PartitionNotFound."""
     if (topic, wanted.partition_index) in twice:
         return ErrorCode.invalid_request
+    if not request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, topic):
+        return ErrorCode.topic_authorization_failed
     request.cluster.log.bounds(topic, wanted.partition_index)
     epoch = wanted.current_leader_epoch if request.version >= 4 else NO_EPOCH
     code = leader_error(request, topic, wanted.partition_index, epoch)

@@ -14,13 +14,21 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 
 
 @api(46, "list_partition_reassignments", (0, 0))
 def list_partition_reassignments(request: Request) -> Any:
     """List reassignments."""
     make, asked = request.schema.make, request.body.topics
+    if not request.allowed(Operation.DESCRIBE, ResourceType.CLUSTER):
+        return request.schema.response(
+            error_code=ErrorCode.cluster_authorization_failed,
+            error_message=CLUSTER_REFUSED,
+            topics=(),
+        )
     wanted = None
     if asked is not None:
         wanted = {(topic.name, number) for topic in asked for number in topic.partition_indexes}

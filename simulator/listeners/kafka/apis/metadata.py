@@ -27,20 +27,14 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.cluster import CLUSTER_ID
 from simulator.listeners.kafka.endpoints import endpoints, running
+from simulator.listeners.kafka.permissions import cluster_authorized_operations, may_create
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidTopicName, TopicInfo
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.placement import NO_LEADER, PartitionPlace
 from simulator.log.topic import check_topic_name
 
 NOT_ASKED = -(1 << 31)
-
-TOPIC_OPERATIONS = 0b1101_1111_1000
-"""Everything that may be done with a topic: read, write, create, delete, alter, describe, and
-describe and alter its settings, as bits of `AclOperation`."""
-
-CLUSTER_OPERATIONS = 0b1_1111_1010_0000
-"""The same of the cluster: create, alter, describe, cluster action, describe and alter settings,
-idempotent write."""
 
 
 @api(3, "metadata", (0, 13))
@@ -51,7 +45,11 @@ def metadata(request: Request) -> Any:
     if 10 <= version < 12 and any(topic.name is None or topic.topic_id for topic in wanted or ()):
         return _invalid(request)
     if wanted is None or (version == 0 and not wanted):
-        topics = [_described(request, info) for info in request.cluster.log.topics()]
+        topics = [
+            _described(request, info)
+            for info in request.cluster.log.topics()
+            if request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, info.name)
+        ]
     else:
         topics = [
             _by_id(request, topic.topic_id)
@@ -61,7 +59,7 @@ def metadata(request: Request) -> Any:
         ]
     cluster_operations = NOT_ASKED
     if 8 <= version <= 10 and body.include_cluster_authorized_operations:
-        cluster_operations = CLUSTER_OPERATIONS
+        cluster_operations = cluster_authorized_operations(request)
     return request.schema.response(
         brokers=endpoints(request, "MetadataResponseBroker", running(request)),
         cluster_id=CLUSTER_ID,
@@ -88,12 +86,18 @@ def _invalid(request: Request) -> Any:
 
 def _by_name(request: Request, name: str) -> Any:
     log, body = request.cluster.log, request.body
-    if not log.has_topic(name):
+    creates = request.version < 4 or body.allow_auto_topic_creation
+    known = log.has_topic(name)
+    if not request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, name) or (
+        not known and creates and not may_create(request, name)
+    ):
+        return _failed(request, ErrorCode.topic_authorization_failed, name, None)
+    if not known:
         try:
             check_topic_name(name)
         except InvalidTopicName:
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
-        if request.version >= 4 and not body.allow_auto_topic_creation:
+        if not creates:
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
         request.cluster.control.create_topic(
             name, partitions=request.cluster.config.int("num.partitions")
@@ -105,6 +109,8 @@ def _by_id(request: Request, topic_id: UUID | None) -> Any:
     name = request.cluster.topic_name(topic_id)
     if name is None:
         return _failed(request, ErrorCode.unknown_topic_id, None, topic_id)
+    if not request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, name):
+        return _failed(request, ErrorCode.topic_authorization_failed, None, topic_id)
     return _described(request, request.cluster.log.topic(name))
 
 
@@ -125,7 +131,7 @@ def _failed(request: Request, error: ErrorCode, name: str | None, topic_id: UUID
 def _described(request: Request, info: TopicInfo) -> Any:
     operations = NOT_ASKED
     if request.version >= 8 and request.body.include_topic_authorized_operations:
-        operations = TOPIC_OPERATIONS
+        operations = request.authorized_operations(ResourceType.TOPIC, info.name)
     return request.schema.make(
         "MetadataResponseTopic",
         error_code=ErrorCode.none,

@@ -19,6 +19,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidGroup, PartitionNotFound, TopicNotFound
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.groups import NO_EPOCH, Commit
 
 
@@ -40,6 +41,8 @@ def offset_commit(request: Request) -> Any:
         and not request.cluster.groups.exists(body.group_id)
     ):
         refused = ErrorCode.group_id_not_found
+    if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
+        refused = ErrorCode.group_authorization_failed
     topics = []
     for topic in body.topics:
         by_id = version >= 10
@@ -51,9 +54,7 @@ def offset_commit(request: Request) -> Any:
                     make(
                         "OffsetCommitResponsePartition",
                         partition_index=partition.partition_index,
-                        error_code=_store(request, name, partition)
-                        if refused is ErrorCode.none
-                        else refused,
+                        error_code=_store(request, name, partition, refused),
                     )
                     for partition in topic.partitions
                 ),
@@ -63,9 +64,16 @@ def offset_commit(request: Request) -> Any:
     return request.schema.response(topics=tuple(topics))
 
 
-def _store(request: Request, topic: str | None, partition: Any) -> ErrorCode:
+def _store(request: Request, topic: str | None, partition: Any, refused: ErrorCode) -> ErrorCode:
+    """Keep one offset; `refused` is the error of the whole group."""
+    if refused is ErrorCode.group_authorization_failed:
+        return refused
     if topic is None:
         return ErrorCode.unknown_topic_id
+    if not request.allowed(Operation.READ, ResourceType.TOPIC, topic):
+        return ErrorCode.topic_authorization_failed
+    if refused is not ErrorCode.none:
+        return refused
     metadata = partition.committed_metadata or ""
     if len(metadata.encode()) > request.cluster.config.int("offset.metadata.max.bytes"):
         return ErrorCode.offset_metadata_too_large

@@ -19,6 +19,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.groups import Commit
 
 _NOTHING = Commit(-1)
@@ -31,29 +32,40 @@ def offset_fetch(request: Request) -> Any:
     """Tell committed offsets."""
     body = request.body
     if request.version < 8:
-        return request.schema.response(
-            error_code=ErrorCode.none, topics=_topics(request, body.group_id, body.topics, "")
-        )
+        return request.schema.response(**_group(request, body.group_id, body.topics, ""))
     return request.schema.response(
         groups=tuple(
             request.schema.make(
                 "OffsetFetchResponseGroup",
                 group_id=group.group_id,
-                topics=_topics(request, group.group_id, group.topics, "s"),
-                error_code=ErrorCode.none,
+                **_group(request, group.group_id, group.topics, "s"),
             )
             for group in body.groups
         )
     )
 
 
-def _topics(request: Request, group: str, wanted: Any, plural: str) -> tuple[Any, ...]:
+def _group(request: Request, group: str, wanted: Any, plural: str) -> dict[str, Any]:
+    """The error and the topics of one group."""
+    code = ErrorCode.none
+    if not request.allowed(Operation.DESCRIBE, ResourceType.GROUP, group):
+        code = ErrorCode.group_authorization_failed
+        if request.version >= 2:
+            return {"error_code": code, "topics": ()}
+    return {"error_code": code, "topics": _topics(request, group, wanted, plural, code)}
+
+
+def _topics(
+    request: Request, group: str, wanted: Any, plural: str, refused: ErrorCode
+) -> tuple[Any, ...]:
     """The topics of one group; the codec's names are in the plural from version 8 on."""
     commits = request.cluster.log.groups.commits(group)
     by_id = request.version >= 10
     asked: list[tuple[Any, str | None, list[int]]] = []
     if wanted is None:
         for found in sorted({topic for topic, _ in commits}):
+            if not request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, found):
+                continue
             key: Any = request.cluster.log.topic(found).topic_id if by_id else found
             asked.append((key, found, sorted(p for topic, p in commits if topic == found)))
     else:
@@ -65,7 +77,7 @@ def _topics(request: Request, group: str, wanted: Any, plural: str) -> tuple[Any
         request.schema.make(
             f"OffsetFetchResponseTopic{plural}",
             partitions=tuple(
-                _partition(request, commits, name, index, plural) for index in indexes
+                _partition(request, commits, name, index, plural, refused) for index in indexes
             ),
             **({"topic_id": key} if by_id else {"name": key}),
         )
@@ -74,14 +86,26 @@ def _topics(request: Request, group: str, wanted: Any, plural: str) -> tuple[Any
 
 
 def _partition(
-    request: Request, commits: Mapping[Place, Commit], topic: str | None, index: int, plural: str
+    request: Request,
+    commits: Mapping[Place, Commit],
+    topic: str | None,
+    index: int,
+    plural: str,
+    refused: ErrorCode,
 ) -> Any:
-    commit = _NOTHING if topic is None else commits.get((topic, index), _NOTHING)
+    code, commit = refused, _NOTHING
+    if topic is None:
+        code = ErrorCode.unknown_topic_id
+    elif code is ErrorCode.none:
+        if request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, topic):
+            commit = commits.get((topic, index), _NOTHING)
+        else:
+            code = ErrorCode.topic_authorization_failed
     return request.schema.make(
         f"OffsetFetchResponsePartition{plural}",
         partition_index=index,
         committed_offset=commit.offset,
         committed_leader_epoch=commit.leader_epoch,
         metadata=commit.metadata,
-        error_code=ErrorCode.unknown_topic_id if topic is None else ErrorCode.none,
+        error_code=code,
     )

@@ -21,6 +21,7 @@ from kio.schema.errors import ErrorCode
 from simulator.listeners.kafka.leadership import leader_error
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import PartitionNotFound, TopicNotFound
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.leader_epochs import UNDEFINED, EpochEnd
 
 
@@ -46,8 +47,11 @@ def _partition(request: Request, topic: str, asked: Any) -> Any:
     found = EpochEnd(UNDEFINED, UNDEFINED)
     log, number = request.cluster.log, asked.partition
     try:
-        log.bounds(topic, number)
-        code = leader_error(request, topic, number, asked.current_leader_epoch)
+        if request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, topic):
+            log.bounds(topic, number)
+            code = leader_error(request, topic, number, asked.current_leader_epoch)
+        else:
+            code = ErrorCode.topic_authorization_failed
         if code is ErrorCode.none:
             found = log.epoch_end(topic, number, asked.leader_epoch)
     except (TopicNotFound, PartitionNotFound):

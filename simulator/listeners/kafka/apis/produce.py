@@ -47,6 +47,7 @@ from simulator.log import (
     TopicNotFound,
     parse_batch,
 )
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.batches import ZSTD, decode_values
 
 _CODES: dict[type[SimulatorError], ErrorCode] = {
@@ -153,6 +154,8 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
         )
     if topic is None:
         raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
+    if not request.allowed(Operation.WRITE, ResourceType.TOPIC, topic):
+        raise _Refused(ErrorCode.topic_authorization_failed, "Topic authorization failed.")
     log, publisher = request.cluster.log, request.cluster.publisher
     log.bounds(topic, partition)
     code = leader_error(request, topic, partition)

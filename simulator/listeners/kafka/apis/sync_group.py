@@ -18,6 +18,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.coordinator import answer
 from simulator.listeners.kafka.registry import Request, api, later
+from simulator.log.acls import Operation, ResourceType
 from simulator.log.group_messages import GroupError, SyncResult
 
 
@@ -25,6 +26,13 @@ from simulator.log.group_messages import GroupError, SyncResult
 def sync_group(request: Request) -> Any:
     """Bring and get assignments."""
     body, version = request.body, request.version
+    if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
+        return request.schema.response(
+            error_code=ErrorCode.group_authorization_failed,
+            protocol_type=None,
+            protocol_name=None,
+            assignment=b"",
+        )
     coordinator = request.cluster.groups
     group = coordinator.group(body.group_id)
     if version >= 5 and None in (body.protocol_type, body.protocol_name):
