@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,16 +63,30 @@ def programs() -> Iterator[dict[str, Program]]:
         program.close()
 
 
+@pytest.fixture
+def client_of(
+    sim: Simulator, programs: dict[str, Program]
+) -> Iterator[Callable[[str], ProgramClient]]:
+    """Gives the library of a name, at work on the simulator."""
+    made: list[ProgramClient] = []
+
+    def client_of(name: str) -> ProgramClient:
+        if name in programs and not programs[name].alive:
+            programs.pop(name).close()
+        if name not in programs:
+            programs[name] = LIBRARIES[name].start()
+        client = ProgramClient(programs[name], sim.bootstrap_servers, LIBRARIES[name].lacks)
+        made.append(client)
+        return client
+
+    yield client_of
+    for client in made:
+        client.close()
+
+
 @pytest.fixture(params=LIBRARIES)
 def client(
-    sim: Simulator, programs: dict[str, Program], request: pytest.FixtureRequest
-) -> Iterator[ProgramClient]:
+    client_of: Callable[[str], ProgramClient], request: pytest.FixtureRequest
+) -> ProgramClient:
     """Each library in turn, at work on the simulator."""
-    name = request.param
-    if name in programs and not programs[name].alive:
-        programs.pop(name).close()
-    if name not in programs:
-        programs[name] = LIBRARIES[name].start()
-    made = ProgramClient(programs[name], sim.bootstrap_servers, LIBRARIES[name].lacks)
-    yield made
-    made.close()
+    return client_of(request.param)

@@ -75,6 +75,30 @@ def node(script: str) -> Callable[[], Program]:
     return start
 
 
+def java() -> Program:
+    """The program in `java`."""
+    where = built_by_maven("java")
+    return Program(java_command(where, "clients.Program"), where, os.environ)
+
+
+def built_by_maven(directory: str) -> Path:
+    """A directory that Maven builds."""
+    need("java", "mvn")
+    maven = ["mvn", "--batch-mode", "--no-transfer-progress", "--quiet"]
+    return built(
+        directory,
+        version=["java", "-version"],
+        fetch=[*maven, "dependency:copy-dependencies"],
+        build=[*maven, "compile"],
+    )
+
+
+def java_command(where: Path, main: str) -> list[str]:
+    """How to run a class that Maven has built, with a quick start."""
+    path = os.pathsep.join(str(where / "target" / part) for part in ("classes", "jars/*"))
+    return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", path, main]
+
+
 LIBRARIES: dict[str, Library] = {
     "confluent-kafka": Library(python("confluent_kafka", "confluent_kafka_program.py")),
     "aiokafka": Library(
@@ -83,6 +107,7 @@ LIBRARIES: dict[str, Library] = {
     "kafka-python": Library(python("kafka", "kafka_python_program.py")),
     "franz-go": Library(go("franz")),
     "sarama": Library(go("sarama")),
+    "kafka-clients": Library(java),
     "kafkajs": Library(node("kafkajs.js")),
     "@platformatic/kafka": Library(node("platformatic.js")),
 }

@@ -78,6 +78,7 @@ class Confluent:
             {
                 "bootstrap.servers": servers,
                 "group.id": "none",
+                "fetch.wait.max.ms": 100,  # so that it closes quickly
                 "isolation.level": "read_committed" if committed else "read_uncommitted",
             }
         )
@@ -181,6 +182,7 @@ def member(servers: str, group: str, topic: str, protocol: str = "classic") -> A
         "bootstrap.servers": servers,
         "group.id": group,
         "group.protocol": protocol,
+        "fetch.wait.max.ms": 100,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
     }
