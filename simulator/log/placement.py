@@ -21,6 +21,9 @@ NO_LEADER: Final = -1
 COORDINATOR_PARTITIONS: Final = 50
 """`offsets.topic.num.partitions`, which spreads groups over the brokers."""
 
+_COORDINATOR_TOPICS: Final = {kind: UUID(int=kind) for kind in (0, 1)}
+"""Stand for `__consumer_offsets` and `__transaction_state`, whose leaders are the coordinators."""
+
 KEPT_PLACES: Final = 1000
 """Deleted topics whose places are kept: a snapshot may bring them back."""
 
@@ -119,6 +122,10 @@ class Placement:
         self._next = 0
         self._places: dict[UUID, list[PartitionPlace]] = {}
         self._coordinators: dict[tuple[CoordinatorKind, str], int] = {}
+        for topic_id in _COORDINATOR_TOPICS.values():
+            self._next = 0
+            self.assign(topic_id, COORDINATOR_PARTITIONS)
+        self._next = 0
 
     # Partitions
 
@@ -144,7 +151,7 @@ class Placement:
 
     def forget_others(self, topic_ids: Iterable[UUID]) -> None:
         """Forget the places of other topics than these once there are many of them."""
-        known = set(topic_ids)
+        known = {*topic_ids, *_COORDINATOR_TOPICS.values()}
         if len(self._places) > 2 * len(known) + KEPT_PLACES:
             self._places = {i: places for i, places in self._places.items() if i in known}
 
@@ -163,6 +170,7 @@ class Placement:
         """Let a broker go: others take over what it leads. Does nothing if it is stopped."""
         self.check(node_id)
         self.running.discard(node_id)
+        self._coordinators = {k: node for k, node in self._coordinators.items() if node != node_id}
         if self.controller == node_id:
             self._elect_controller()
         return self._change(self._settled)
@@ -257,14 +265,15 @@ class Placement:
     def coordinator(self, kind: CoordinatorKind, key: str) -> int:
         """The broker that coordinates a group or transactional id; NO_LEADER if none runs."""
         moved = self._coordinators.get((kind, key))
-        if moved in self.running:
+        if moved is not None:
             return moved
-        first = _coordinator_partition(key) % len(self._order)
-        order = self._order[first:] + self._order[:first]
-        return next((node for node in order if node in self.running), NO_LEADER)
+        return self._places[_COORDINATOR_TOPICS[kind]][_coordinator_partition(key)].leader
 
     def move_coordinator(self, kind: CoordinatorKind, key: str, to: int) -> None:
-        """Make another broker the coordinator; raises UnknownNode or NodeStopped."""
+        """Make another broker the coordinator of one key, as long as it runs.
+
+        Raises UnknownNode or NodeStopped.
+        """
         self.check(to)
         if to not in self.running:
             raise NodeStopped(to)

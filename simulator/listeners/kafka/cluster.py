@@ -7,12 +7,13 @@ from itertools import count
 from typing import Final, Protocol
 from uuid import UUID
 
-from simulator.listeners.kafka.broker_clock import BrokerClock
+from simulator.listeners.kafka.broker_clock import BrokerClock, BrokerTimer
 from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.listeners.kafka.faults.injector import Faults
 from simulator.listeners.kafka.fetch_sessions import FetchSessions
 from simulator.listeners.kafka.guard import Guard
+from simulator.listeners.kafka.held_requests import HeldRequests
 from simulator.listeners.kafka.request_log import RequestLog
 from simulator.listeners.kafka.request_view import Viewer
 from simulator.log import PartitionNotFound, Retention, TopicInfo, TopicLog
@@ -65,6 +66,8 @@ class Cluster:
         self.groups = Coordinator(log, clock)
         self.guard = Guard()
         self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))
+        self.held = HeldRequests()
+        self._rebalance: BrokerTimer | None = None
         self.faults = Faults(lambda: Randomness(seed).fork("kafka faults").random)
         self.request_log = RequestLog(Viewer(self.topic_name, clock.wall_seconds).view)
         self._producer_ids = count()
@@ -112,6 +115,7 @@ class Cluster:
     def stop_node(self, node_id: int) -> None:
         """Let others take over what a broker led."""
         self._place_all()
+        self.fetch_sessions.forget(node_id)
         self._moved(self.placement.stop(node_id))
 
     def start_node(self, node_id: int) -> None:
@@ -154,6 +158,12 @@ class Cluster:
     def move_coordinator(self, kind: CoordinatorKind, key: str, to: int) -> None:
         """Make another broker the coordinator of a group or transactional id."""
         self.placement.move_coordinator(kind, key, to)
+        self.held.refuse_moved(self.placement)
+
+    def restore_coordinators(self) -> None:
+        """Put all coordinators back where they belong."""
+        self.placement.restore_coordinators()
+        self.held.refuse_moved(self.placement)
 
     def _place_all(self) -> None:
         shapes = self.log.shapes()
@@ -167,4 +177,21 @@ class Cluster:
             name = self.log.topic_name(topic_id)
             if name is not None:
                 self.log.begin_epoch(name, partition, place.leader_epoch)
+        self.held.refuse_moved(self.placement)
+        self._rebalance_later()
         return bool(moved)
+
+    def _rebalance_later(self) -> None:
+        """Give leaders back after a while, as `auto.leader.rebalance.enable` says."""
+        config, clock = self.config, self.clock
+        wanted = config.bool("auto.leader.rebalance.enable") and not self.placement.balanced
+        if self._rebalance is not None and not wanted:
+            self._rebalance.cancel()
+            self._rebalance = None
+        elif self._rebalance is None and wanted:
+            wait = 1000 * config.int("leader.imbalance.check.interval.seconds")
+            self._rebalance = clock.call_at(clock.now_ms() + wait, self._rebalance_now)
+
+    def _rebalance_now(self) -> None:
+        self._rebalance = None
+        self.rebalance()

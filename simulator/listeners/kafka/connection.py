@@ -226,6 +226,10 @@ class Connection(asyncio.BufferedProtocol):
                     f"{api.min_version} to {api.max_version} are"
                 )
             version = -1
+        if not self._cluster.placement.sole:
+            from simulator.listeners.kafka.coordination import coordinated
+
+            api = coordinated(api)
         schema = version_of(api.module, max(version, 0))
         body: Any = None
         client_id = ""

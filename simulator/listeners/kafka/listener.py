@@ -141,7 +141,7 @@ class KafkaListener:
         cluster = self.cluster
         cluster.faults.reset()
         cluster.request_log.clear()
-        cluster.placement.restore_coordinators()
+        cluster.restore_coordinators()
         for broker in self.brokers:
             cluster.start_node(broker.node_id)
         cluster.rebalance()

@@ -1,8 +1,8 @@
 """FindCoordinator, key 10, versions 0 to 5.
 
 Behavior
-- Keys are spread over the brokers that run, as by `__consumer_offsets` of 50 partitions; tests may
-  move them.
+- Keys are spread over the brokers as by the partitions of `__consumer_offsets`, whose leaders
+  coordinate; a test may move single ones. COORDINATOR_NOT_AVAILABLE where no such leader runs.
 - Transactions are not served: a transactional id is refused as not authorized, which ends the
   producer with an error at once. Other kinds of keys are INVALID_REQUEST.
 
@@ -20,7 +20,7 @@ from kio.schema.errors import ErrorCode
 from simulator.listeners.kafka.endpoints import endpoint
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.placement import CoordinatorKind
+from simulator.log.placement import NO_LEADER, CoordinatorKind
 
 GROUP, TRANSACTION, SHARE = 0, 1, 2
 
@@ -58,6 +58,9 @@ def _found(request: Request, kind: int, key: str) -> dict[str, Any]:
         text = "" if kind == SHARE and request.version >= 4 else MALFORMED
         return _none(ErrorCode.invalid_request, text)
     node_id = request.cluster.placement.coordinator(CoordinatorKind(kind), key)
+    if node_id == NO_LEADER:
+        text = "The coordinator is not available." if request.version < 4 else ""
+        return _none(ErrorCode.coordinator_not_available, text)
     return {
         **endpoint(request, node_id),
         "error_code": ErrorCode.none,
