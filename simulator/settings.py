@@ -100,10 +100,11 @@ class Settings:
 
 def _check_config(config: Mapping[str, object]) -> None:
     """Refuse settings of the brokers that there are not, or with values that cannot be."""
-    from simulator.listeners.kafka.configs import BrokerConfig, InvalidConfig
+    from simulator.listeners.kafka.configs import BrokerConfig, InvalidConfig, UnknownConfig
 
     for name, value in config.items():
         try:
             BrokerConfig({name: value})
         except InvalidConfig as error:
-            raise InvalidSetting(name, value, str(error)) from None
+            hint = error.suggestion if isinstance(error, UnknownConfig) else ""
+            raise InvalidSetting(name, value, f"{error}{hint}") from None

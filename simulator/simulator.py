@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import cached_property
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -32,6 +33,8 @@ from simulator.testing.waiting import events_matching, wait_for_events
 
 if TYPE_CHECKING:
     from simulator.listeners.kafka import KafkaListener
+    from simulator.listeners.kafka.configs import BrokerConfig
+    from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
 
 __all__ = ["AsyncSimulator", "Settings"]
 
@@ -97,7 +100,6 @@ class AsyncSimulator:
             self._target = await self._listener.start()
         if self.settings.kafka_port is not None:
             from simulator.listeners.kafka import KafkaListener  # not needed by most
-            from simulator.listeners.kafka.configs import BrokerConfig
 
             kafka = KafkaListener(
                 self.settings.host,
@@ -105,10 +107,11 @@ class AsyncSimulator:
                 log=self.log,
                 publisher=self.publisher,
                 control=self,
-                config=BrokerConfig(self.settings.config, brokers=len(self.settings.kafka_brokers)),
+                config=self._broker_config,
                 seed=self.settings.seed,
                 security=self.settings.security,
             )
+            self.settle_topics()
             await kafka.start()
             self._kafka = kafka
 
@@ -283,12 +286,40 @@ class AsyncSimulator:
     # --- topics ----------------------------------------------------------------------------
 
     def create_topic(
-        self, topic: str, *, partitions: int = 1, retention: Retention = Retention()
+        self,
+        topic: str,
+        *,
+        partitions: int = 1,
+        retention: Retention = Retention(),
+        config: Mapping[str, object] | None = None,
     ) -> TopicInfo:
-        """Create a topic; raises `TopicExists` or `InvalidTopicName`."""
-        created = self.log.create_topic(topic, partitions, retention)
+        """Create a topic; `config` has Kafka's settings for it, which overrule `retention`.
+
+        Raises `TopicExists`, `InvalidTopicName` or `InvalidConfig`.
+        """
+        settings = self._topic_configs.given(config) if config else {}
+        created = self.log.create_topic(topic, partitions, retention, config=settings)
         self._retention.arm()
         return created
+
+    def configure_topic(self, topic: str, config: Mapping[str, object]) -> TopicInfo:
+        """Replace the settings that were given for a topic, by Kafka's names.
+
+        Raises `TopicNotFound` or `InvalidConfig`.
+        """
+        self.log.configure_topic(topic, self._topic_configs.given(config))
+        self._retention.arm()
+        return self.log.topic(topic)
+
+    def add_partitions(self, topic: str, total: int) -> TopicInfo:
+        """Give a topic so many partitions in all; raises `TopicNotFound`."""
+        self.log.add_partitions(topic, total)
+        return self.log.topic(topic)
+
+    def settle_topics(self) -> None:
+        """Look at the settings of all topics again: those of the brokers have changed."""
+        self.log.use_rules(self._topic_configs.rules)
+        self._retention.arm()
 
     def delete_records(self, topic: str, before_offset: int, *, partition: int = 0) -> int:
         """Delete the records before an offset; return the first offset that is left.
@@ -305,9 +336,9 @@ class AsyncSimulator:
         self._reap_later()
 
     def topics(self) -> list[TopicInfo]:
-        """Describe all topics."""
+        """Describe all topics, but for those that the cluster keeps for itself."""
         self._retention.apply()
-        return self.log.topics()
+        return [topic for topic in self.log.topics() if not topic.internal]
 
     # --- back in time ----------------------------------------------------------------------
 
@@ -321,6 +352,7 @@ class AsyncSimulator:
         self.log.reset()
         if self._kafka is not None:
             self._kafka.reset()
+            self.settle_topics()
         self.chat.reset()
         if isinstance(self.clock, VirtualClock):
             self.clock.restart(_virtual_start_ns(self.settings))
@@ -356,6 +388,22 @@ class AsyncSimulator:
 
     # --- inside ----------------------------------------------------------------------------
 
+    @cached_property
+    def _broker_config(self) -> BrokerConfig:
+        """What the brokers are set up with; only made when somebody asks for Kafka's settings."""
+        from simulator.listeners.kafka.configs import BrokerConfig
+
+        return BrokerConfig(self.settings.config, brokers=len(self.settings.kafka_brokers))
+
+    @cached_property
+    def _topic_configs(self) -> TopicConfigs:
+        """What Kafka's settings of topics mean; the log takes them from now on."""
+        from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
+
+        configs = TopicConfigs(self._broker_config)
+        self.log.use_rules(configs.rules)
+        return configs
+
     def _criteria(self, topic: str | None, conditions: EventConditions) -> Criteria:
         check_words(conditions, EventConditions)
         name, user = conditions.get("name"), conditions.get("user")
@@ -386,7 +434,8 @@ class AsyncSimulator:
         A topic without message types may carry any.
         """
         catalog = self.catalog
-        topics = [info.name for info in self.log.topics()] if topic is None else [topic]
+        known = (info.name for info in self.log.topics() if not info.internal)
+        topics = list(known) if topic is None else [topic]
         if any(topic not in catalog.channels for topic in topics):
             return
         if name is not None:

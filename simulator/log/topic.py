@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -12,12 +14,16 @@ from simulator.log.partition import Partition
 from simulator.log.partition_state import PartitionState
 from simulator.log.partitioner import partition_for_key
 from simulator.log.retention import Retention
+from simulator.log.rules import RulesOf, TopicRules, settings_of
 
 MAX_PARTITIONS: Final = 10_000
 """Partitions of one topic; a Kafka controller refuses requests for more (KRaft)."""
 
 MAX_NAME_LENGTH: Final = 249
 """As in Kafka, where a topic's name becomes the name of a directory."""
+
+INTERNAL: Final = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
+"""Topics that a cluster keeps for itself; clients may not write to them."""
 
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
 
@@ -31,12 +37,22 @@ class PartitionInfo(NamedTuple):
 
 
 class TopicInfo(NamedTuple):
-    """A topic as it is at the moment. A topic created again has another `topic_id`."""
+    """A topic as it is at the moment. A topic created again has another `topic_id`.
+
+    `config` has the settings that were given for it by Kafka's names, `rules` what they mean.
+    """
 
     name: str
     topic_id: UUID
     partitions: tuple[PartitionInfo, ...]
     retention: Retention
+    config: Mapping[str, str] = MappingProxyType({})
+    rules: TopicRules = TopicRules()
+
+    @property
+    def internal(self) -> bool:
+        """Whether the cluster keeps the topic for itself."""
+        return self.name in INTERNAL
 
 
 def check_topic_name(name: str) -> None:
@@ -57,12 +73,18 @@ class Topic:
     """The partitions of one topic. Its identity is the object's: a new topic is a new object."""
 
     __slots__ = (
+        "_first_config",
+        "_first_partitions",
+        "_memory",
+        "_size_limit",
+        "config",
         "limited",
         "max_record_bytes",
         "name",
         "next_unkeyed",
         "partitions",
         "retention",
+        "rules",
         "size_bound",
         "sole",
         "topic_id",
@@ -76,6 +98,8 @@ class Topic:
         retention: Retention,
         max_record_bytes: int,
         memory: Memory,
+        config: Mapping[str, str],
+        rules_of: RulesOf,
     ) -> None:
         check_topic_name(name)
         if not 1 <= partitions <= MAX_PARTITIONS:
@@ -85,17 +109,39 @@ class Topic:
         retention.check()
         self.name = name
         self.topic_id = topic_id
-        self.partitions = [Partition(name, index, memory) for index in range(partitions)]
-        self.sole = self.partitions[0] if partitions == 1 else None
+        self._memory = memory
+        self._size_limit = max_record_bytes
+        self._first_partitions = partitions
+        self._first_config = MappingProxyType({**settings_of(retention), **config})
+        self.partitions: list[Partition] = []
         self.retention = retention
+        self.next_unkeyed = 0
+        self.resize(partitions)
+        self.configure(self._first_config, rules_of)
+
+    def configure(self, config: Mapping[str, str], rules_of: RulesOf) -> None:
+        """Set up anew with these settings; the limit by count stays what it was."""
+        self.config = MappingProxyType(dict(config))
+        self.rules = rules = rules_of(config)
+        self.retention = retention = rules.retention._replace(
+            max_records=self.retention.max_records
+        )
         self.limited = retention.max_records is not None or retention.max_bytes is not None
-        self.max_record_bytes = max_record_bytes
+        self.max_record_bytes = self._size_limit
         self.size_bound = "max_record_bytes"
-        if retention.max_bytes is not None and retention.max_bytes < max_record_bytes:
+        if retention.max_bytes is not None and retention.max_bytes < self._size_limit:
             # A record that the retention would delete at once is refused instead.
             self.max_record_bytes = retention.max_bytes
             self.size_bound = "the topic's retention max_bytes"
-        self.next_unkeyed = 0
+
+    def resize(self, partitions: int) -> None:
+        """Add partitions, or delete those of the highest numbers."""
+        for gone in self.partitions[partitions:]:
+            gone.delete()
+        del self.partitions[partitions:]
+        for index in range(len(self.partitions), partitions):
+            self.partitions.append(Partition(self.name, index, self._memory))
+        self.sole = self.partitions[0] if partitions == 1 else None
 
     def partition(self, index: int) -> Partition:
         """The partition of that number; PartitionNotFound if there is none."""
@@ -120,21 +166,30 @@ class Topic:
     def info(self) -> TopicInfo:
         """Describe the topic."""
         partitions = tuple(PartitionInfo(p.start, p.end, p.bytes_held) for p in self.partitions)
-        return TopicInfo(self.name, self.topic_id, partitions, self.retention)
+        return TopicInfo(
+            self.name, self.topic_id, partitions, self.retention, self.config, self.rules
+        )
 
     def freeze(self) -> TopicState:
         """What the topic holds, not to be changed by anything that comes after."""
-        return TopicState(self, self.next_unkeyed, tuple(p.freeze() for p in self.partitions))
+        partitions = tuple((partition, partition.freeze()) for partition in self.partitions)
+        return TopicState(self, self.next_unkeyed, partitions, self.config)
 
-    def restore(self, state: TopicState) -> None:
+    def restore(self, state: TopicState, rules_of: RulesOf) -> None:
         """Hold again what was frozen."""
         self.next_unkeyed = state.next_unkeyed
-        for partition, frozen in zip(self.partitions, state.partitions, strict=True):
+        self.resize(min(len(state.partitions), len(self.partitions)))
+        self.partitions = [partition for partition, _ in state.partitions]
+        self.sole = self.partitions[0] if len(self.partitions) == 1 else None
+        for partition, frozen in state.partitions:
             partition.restore(frozen)
+        self.configure(state.config, rules_of)
 
-    def empty(self) -> None:
-        """Hold nothing and begin again at offset 0."""
+    def empty(self, rules_of: RulesOf) -> None:
+        """Hold nothing and begin again at offset 0, set up as at first."""
         self.next_unkeyed = 0
+        self.resize(self._first_partitions)
+        self.configure(self._first_config, rules_of)
         for partition in self.partitions:
             partition.empty()
 
@@ -149,4 +204,5 @@ class TopicState(NamedTuple):
 
     topic: Topic
     next_unkeyed: int
-    partitions: tuple[PartitionState, ...]
+    partitions: tuple[tuple[Partition, PartitionState], ...]
+    config: Mapping[str, str]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 from weakref import WeakSet
@@ -21,6 +22,7 @@ from simulator.log.control_batches import Marker, marker_batch
 from simulator.log.cursor import Cursor
 from simulator.log.errors import (
     ForeignSnapshot,
+    InvalidTopicSetting,
     InvalidTransactionState,
     LogFull,
     OffsetOutOfRange,
@@ -36,9 +38,10 @@ from simulator.log.partition import Partition
 from simulator.log.record import Headers, Record, RecordPlace, check_timestamp, headers_size
 from simulator.log.retention import Retention
 from simulator.log.room import make_room
+from simulator.log.rules import RulesOf, TopicRules, plain_rules
 from simulator.log.segment import RECORD_MEMORY, headers_memory
 from simulator.log.snapshot import Snapshot
-from simulator.log.topic import Topic, TopicInfo
+from simulator.log.topic import MAX_PARTITIONS, Topic, TopicInfo
 from simulator.log.waiters import Waiters
 
 DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
@@ -50,6 +53,7 @@ DEFAULT_MAX_BATCH_BYTES: Final = 1_048_588
 """Kafka's default of `message.max.bytes`, which is about whole batches."""
 
 _FOREVER: Final = Retention()
+_NO_CONFIG: Final[Mapping[str, str]] = MappingProxyType({})
 
 _new_place: Callable[[tuple[str, int, int, int]], RecordPlace] = partial(tuple.__new__, RecordPlace)
 
@@ -78,6 +82,7 @@ class TopicLog:
         self._topics: dict[str, Topic] = {}
         self._names: dict[UUID, str] | None = None  # made when somebody asks
         self._permanent: dict[str, Topic] = {}
+        self._rules_of: RulesOf = plain_rules
         self._memory = Memory()
         self._waiters = Waiters()
         self._waiting = self._waiters.by_topic
@@ -94,17 +99,28 @@ class TopicLog:
         partitions: int = 1,
         retention: Retention = _FOREVER,
         *,
+        config: Mapping[str, str] = _NO_CONFIG,
         permanent: bool = False,
     ) -> TopicInfo:
         """Create an empty topic.
 
-        A permanent one is part of the log's set-up: reset() empties it, and brings it back if it
-        was deleted. Raises TopicExists, InvalidTopicName or InvalidTopicSetting.
+        `config` has settings by Kafka's names, which overrule `retention`. A permanent topic is
+        part of the log's set-up: reset() empties it, and brings it back if it was deleted. Raises
+        TopicExists, InvalidTopicName or InvalidTopicSetting.
         """
         if name in self._topics:
             raise TopicExists(name)
         topic_id = uuid5(NAMESPACE_URL, f"topic:{self._created}:{name}")
-        topic = Topic(name, topic_id, partitions, retention, self.max_record_bytes, self._memory)
+        topic = Topic(
+            name,
+            topic_id,
+            partitions,
+            retention,
+            self.max_record_bytes,
+            self._memory,
+            config,
+            self._rules_of,
+        )
         self._created += 1
         self._topics[name] = topic
         self._names = None
@@ -121,6 +137,32 @@ class TopicLog:
         topic.delete()
         self.groups.forget_topic(name)
         self._changed(name)
+
+    def configure_topic(self, name: str, config: Mapping[str, str]) -> None:
+        """Replace the settings that were given for a topic; what they mean holds from now on."""
+        self._topic(name).configure(config, self._rules_of)
+        self._changed(name)
+
+    def add_partitions(self, name: str, total: int) -> None:
+        """Give a topic so many partitions in all, not fewer than it has."""
+        topic = self._topic(name)
+        if not len(topic.partitions) <= total <= MAX_PARTITIONS:
+            least = len(topic.partitions)
+            raise InvalidTopicSetting(
+                "number of partitions", total, f"use {least} to {MAX_PARTITIONS}"
+            )
+        topic.resize(total)
+        self._changed(name)
+
+    def use_rules(self, rules_of: RulesOf) -> None:
+        """Let `rules_of` say what settings mean, those of the topics that exist as well."""
+        self._rules_of = rules_of
+        for topic in self._topics.values():
+            topic.configure(topic.config, rules_of)
+
+    def rules(self, name: str) -> TopicRules:
+        """What the settings of a topic mean; TopicNotFound if there is none of that name."""
+        return self._topic(name).rules
 
     def has_topic(self, name: str) -> bool:
         """Whether there is a topic of that name."""
@@ -482,7 +524,7 @@ class TopicLog:
         self._topics.clear()
         self._names = None
         for name, topic in self._permanent.items():
-            topic.empty()
+            topic.empty(self._rules_of)
             self._topics[name] = topic
         self.end_position = 0
         self.groups.restore({})
@@ -514,7 +556,7 @@ class TopicLog:
         self._names = None
         self._topics.update(remembered)
         for state in snapshot.topics:
-            state.topic.restore(state)
+            state.topic.restore(state, self._rules_of)
         self.end_position = snapshot.position
         self.groups.restore(snapshot.offsets)
         self._rewound()

@@ -181,7 +181,7 @@ class BrokerServicer:
             except SimulatorError as error:
                 raise FieldError(f"topics[{row}]", error) from None
         if not request.topics:
-            topics = self._log.topics()
+            topics = [topic for topic in self._log.topics() if not topic.internal]
         return broker_pb2.DescribeTopicsResponse(topics=map(self._description, topics))
 
     async def delete_records(

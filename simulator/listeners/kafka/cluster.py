@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Final, Protocol
 from uuid import UUID
 
 from simulator.listeners.kafka.broker_clock import BrokerClock, BrokerTimer
 from simulator.listeners.kafka.configs import BrokerConfig
+from simulator.listeners.kafka.configs.resources import Resources
 from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.listeners.kafka.faults.injector import Faults
 from simulator.listeners.kafka.fetch_sessions import FetchSessions
@@ -16,7 +17,7 @@ from simulator.listeners.kafka.guard import Guard
 from simulator.listeners.kafka.held_requests import HeldRequests
 from simulator.listeners.kafka.request_log import RequestLog
 from simulator.listeners.kafka.request_view import Viewer
-from simulator.log import PartitionNotFound, Retention, TopicInfo, TopicLog
+from simulator.log import PartitionNotFound, TopicInfo, TopicLog
 from simulator.log.placement import CoordinatorKind, Moved, PartitionPlace, Placement
 from simulator.publishing import Publisher
 from simulator.scenario.randomness import Randomness
@@ -32,9 +33,25 @@ class TopicControl(Protocol):
     """Creates and deletes topics so that the whole simulator knows."""
 
     def create_topic(
-        self, topic: str, *, partitions: int = 1, retention: Retention = Retention()
+        self, topic: str, *, partitions: int = 1, config: Mapping[str, object] | None = None
     ) -> TopicInfo:
         """Create a topic."""
+        ...
+
+    def configure_topic(self, topic: str, config: Mapping[str, object]) -> TopicInfo:
+        """Replace the settings given for a topic."""
+        ...
+
+    def settle_topics(self) -> None:
+        """Look at the settings of all topics again: those of the brokers have changed."""
+        ...
+
+    def add_partitions(self, topic: str, total: int) -> TopicInfo:
+        """Give a topic so many partitions in all."""
+        ...
+
+    def delete_records(self, topic: str, before_offset: int, *, partition: int = 0) -> int:
+        """Delete the records before an offset; return the first offset that is left."""
         ...
 
     def delete_topic(self, topic: str) -> None:
@@ -63,6 +80,7 @@ class Cluster:
         self.ports: dict[int, int] = {}
         """Of each broker, by its id."""
         self.config = config
+        self.resources = Resources(config, log, control)
         self.groups = Coordinator(log, clock)
         self.guard = Guard()
         self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))

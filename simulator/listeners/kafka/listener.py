@@ -142,6 +142,7 @@ class KafkaListener:
         cluster.faults.reset()
         cluster.request_log.clear()
         cluster.restore_coordinators()
+        cluster.resources.reset()
         for broker in self.brokers:
             cluster.start_node(broker.node_id)
         cluster.rebalance()

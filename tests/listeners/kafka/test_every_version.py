@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch
 from kafka_wire import (
+    ALTER_CONFIGS,
     ALTER_PARTITION_REASSIGNMENTS,
     ALTER_USER_SCRAM_CREDENTIALS,
     ANY_ACL,
@@ -18,6 +19,7 @@ from kafka_wire import (
     DELETE_TOPICS,
     DESCRIBE_ACLS,
     DESCRIBE_CLUSTER,
+    DESCRIBE_CONFIGS,
     DESCRIBE_GROUPS,
     DESCRIBE_QUORUM,
     DESCRIBE_USER_SCRAM_CREDENTIALS,
@@ -25,9 +27,11 @@ from kafka_wire import (
     FETCH,
     FIND_COORDINATOR,
     HEARTBEAT,
+    INCREMENTAL_ALTER_CONFIGS,
     INIT_PRODUCER_ID,
     JOIN_GROUP,
     LEAVE_GROUP,
+    LIST_CONFIG_RESOURCES,
     LIST_GROUPS,
     LIST_OFFSETS,
     LIST_PARTITION_REASSIGNMENTS,
@@ -77,7 +81,26 @@ def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
         )
         return (make("OffsetFetchRequestGroup", group_id="g", topics=(topic,)),)
 
+    def resources(make: Make) -> Any:
+        if key == DESCRIBE_CONFIGS:
+            return (
+                make(
+                    "DescribeConfigsResource",
+                    resource_type=2,
+                    resource_name="t",
+                    configuration_keys=None,
+                ),
+            )
+        config = make("AlterableConfig", name="retention.ms", config_operation=0, value="1")
+        return (
+            make("AlterConfigsResource", resource_type=2, resource_name="t", configs=(config,)),
+        )
+
     return {
+        DESCRIBE_CONFIGS: {"resources": resources, "include_synonyms": True},
+        ALTER_CONFIGS: {"resources": resources, "validate_only": False},
+        INCREMENTAL_ALTER_CONFIGS: {"resources": resources, "validate_only": False},
+        LIST_CONFIG_RESOURCES: {"resource_types": ()},
         PRODUCE: produce("t", BATCH, topic_id=topic_id),
         FETCH: fetch(("t", 0, 0), topic_ids={"t": topic_id}),
         LIST_OFFSETS: list_offsets("t", -1),

@@ -1,15 +1,13 @@
 """CreateTopics, key 19, versions 2 to 7.
 
 Behavior
-- Each topic has its own result. TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION for an impossible
-  name, INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR (one broker holds one replica),
-  INVALID_REPLICA_ASSIGNMENT, INVALID_CONFIG; INVALID_REQUEST for a name given twice, or a number
-  beside an assignment. (`ReplicationControlManager.createTopics`.)
+- Each topic has its own result. TOPIC_ALREADY_EXISTS; INVALID_TOPIC_EXCEPTION for an impossible
+  name, or one that differs from a topic's only in dots for underscores; INVALID_CONFIG;
+  INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_REPLICA_ASSIGNMENT, POLICY_VIOLATION for
+  too many partitions; INVALID_REQUEST for a name given twice, or a number beside an assignment.
+  (`ReplicationControlManager.createTopics`, which looks at names and settings first.)
 - -1 partitions or replicas mean the broker's default.
-- `validate_only` answers the same and creates nothing.
-- `retention.ms` and `retention.bytes` act, exact to the record. Settings that describe files and
-  replicas mean nothing here and are taken; those that would change what clients see, but are not
-  served, are refused.
+- `validate_only` answers the same, but for the id, and creates nothing.
 
 Version notes
 - 4 lets numbers be -1 (KIP-464); 5 is flexible and tells number, replicas and settings (KIP-525);
@@ -19,19 +17,24 @@ Version notes
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
 from simulator.errors import SimulatorError
-from simulator.listeners.kafka.limits import NODE_ID
+from simulator.listeners.kafka.configs import InvalidConfig
 from simulator.listeners.kafka.permissions import may_create
 from simulator.listeners.kafka.registry import Request, api
-from simulator.listeners.kafka.topic_settings import InvalidConfig, retention_of
-from simulator.log import InvalidTopicName, Retention, TopicExists
+from simulator.listeners.kafka.replicas import (
+    BadReplicas,
+    check_assignment,
+    check_replication,
+)
+from simulator.listeners.kafka.topic_names import collision, name_problem
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.topic import MAX_PARTITIONS, check_topic_name
+from simulator.log.topic import MAX_PARTITIONS
 
 
 class _Refused(Exception):
@@ -40,126 +43,170 @@ class _Refused(Exception):
         super().__init__(text)
 
 
+class _Plan(NamedTuple):
+    """A topic that may be created; `assignment` has the replicas of each partition, if given."""
+
+    partitions: int
+    replication: int
+    assignment: Sequence[Sequence[int]]
+    config: dict[str, str]
+
+
 @api(19, "create_topics", (2, 7))
 def create_topics(request: Request) -> Any:
     """Create topics."""
     named = Counter(topic.name for topic in request.body.topics)
     results = []
-    done = set()
-    for topic in request.body.topics:
-        if topic.name in done:
-            continue  # a name given twice has one result, as in Kafka
-        done.add(topic.name)
+    for topic in {topic.name: topic for topic in request.body.topics}.values():
         try:
             if named[topic.name] > 1:
                 raise _Refused(ErrorCode.invalid_request, "Duplicate topic name.")
             if not may_create(request, topic.name):
                 raise _Refused(ErrorCode.topic_authorization_failed, "Authorization failed.")
-            partitions, retention = _checked(request, topic)
-            topic_id = _created(request, topic.name, partitions, retention)
+            plan = _planned(request, topic)
+            results.append(_created(request, topic.name, plan))
         except _Refused as refused:
-            results.append(_result(request, topic.name, refused.code, str(refused)))
-        else:
-            results.append(_result(request, topic.name, ErrorCode.none, None, partitions, topic_id))
+            results.append(_failed(request, topic.name, refused.code, str(refused)))
     return request.schema.response(topics=tuple(results))
 
 
-def _created(request: Request, name: str, partitions: int, retention: Retention) -> UUID | None:
-    if request.body.validate_only:
-        return None
+def _planned(request: Request, topic: Any) -> _Plan:
+    """Check a topic that is to be."""
+    cluster = request.cluster
+    problem = name_problem(topic.name)
+    if problem:
+        raise _Refused(ErrorCode.invalid_topic_exception, problem)
+    if cluster.log.has_topic(topic.name):
+        raise _Refused(ErrorCode.topic_already_exists, f"Topic '{topic.name}' already exists.")
+    other = collision(topic.name, (info.name for info in cluster.log.topics()))
+    if other is not None:
+        text = f"Topic '{topic.name}' collides with existing topic: {other}"
+        raise _Refused(ErrorCode.invalid_topic_exception, text)
     try:
-        created = request.cluster.control.create_topic(
-            name, partitions=partitions, retention=retention
-        )
-    except SimulatorError as error:
-        raise _Refused(ErrorCode.invalid_request, str(error)) from None
-    return created.topic_id
-
-
-def _result(
-    request: Request,
-    name: str,
-    code: ErrorCode,
-    text: str | None,
-    partitions: int = -1,
-    topic_id: UUID | None = None,
-) -> Any:
-    created = code is ErrorCode.none
-    hidden: dict[str, Any] = {}
-    if created and not request.allowed(Operation.DESCRIBE_CONFIGS, ResourceType.TOPIC, name):
-        created, partitions = False, -1
-        hidden = {"topic_config_error_code": ErrorCode.topic_authorization_failed}
-    return request.schema.make(
-        "CreatableTopicResult",
-        name=name,
-        topic_id=topic_id,
-        error_code=code,
-        error_message=text,
-        num_partitions=partitions,
-        replication_factor=1 if created else -1,
-        configs=() if created else None,
-        **hidden,
-    )
-
-
-def _checked(request: Request, topic: Any) -> tuple[int, Retention]:
-    """The number of partitions and the retention of a topic that may be created."""
-    try:
-        check_topic_name(topic.name)
-    except InvalidTopicName as error:
-        raise _Refused(ErrorCode.invalid_topic_exception, str(error)) from None
-    if request.cluster.log.has_topic(topic.name):
-        raise _Refused(ErrorCode.topic_already_exists, str(TopicExists(topic.name)))
-    try:
-        retention = retention_of({config.name: config.value for config in topic.configs})
+        config = cluster.resources.topics.check({each.name: each.value for each in topic.configs})
     except InvalidConfig as error:
         raise _Refused(ErrorCode.invalid_config, str(error)) from None
-    return _partitions(request, topic), retention
-
-
-def _partitions(request: Request, topic: Any) -> int:
     if topic.assignments:
-        if topic.replication_factor != -1:
+        assignment = _assignment(request, topic)
+        return _Plan(len(assignment), len(assignment[0]), assignment, config)
+    partitions, replication = _numbers(request, topic)
+    return _Plan(partitions, replication, (), config)
+
+
+def _assignment(request: Request, topic: Any) -> list[tuple[int, ...]]:
+    for number, what in (
+        (topic.replication_factor, "replication factor"),
+        (topic.num_partitions, "numPartitions"),
+    ):
+        if number != -1:
             raise _Refused(
                 ErrorCode.invalid_request,
-                "A manual partition assignment was specified, but replication factor was not set "
-                "to -1.",
+                f"A manual partition assignment was specified, but {what} was not set to -1.",
             )
-        if topic.num_partitions != -1:
-            raise _Refused(
-                ErrorCode.invalid_request,
-                "A manual partition assignment was specified, but numPartitions was not set to -1.",
-            )
-        indexes = sorted(found.partition_index for found in topic.assignments)
-        if indexes != list(range(len(indexes))) or any(
-            tuple(found.broker_ids) != (NODE_ID,) for found in topic.assignments
-        ):
-            raise _Refused(
-                ErrorCode.invalid_replica_assignment,
-                f"partitions must be numbered from 0 without gaps, each on broker {NODE_ID} alone",
-            )
-        return len(indexes)
-    if topic.replication_factor < -1 or topic.replication_factor == 0:
+    found = {each.partition_index: tuple(each.broker_ids) for each in topic.assignments}
+    if len(found) < len(topic.assignments) or sorted(found) != list(range(len(found))):
+        raise _Refused(
+            ErrorCode.invalid_replica_assignment,
+            "partitions should be a consecutive 0-based integer sequence",
+        )
+    assignment = [found[index] for index in range(len(found))]
+    try:
+        for replicas in assignment:
+            check_assignment(request, replicas)
+    except BadReplicas as error:
+        raise _Refused(ErrorCode.invalid_replica_assignment, str(error)) from None
+    return assignment
+
+
+def _numbers(request: Request, topic: Any) -> tuple[int, int]:
+    config = request.cluster.config
+    replication, partitions = topic.replication_factor, topic.num_partitions
+    if replication < -1 or replication == 0:
         raise _Refused(
             ErrorCode.invalid_replication_factor,
             "Replication factor must be larger than 0, or -1 to use the default value.",
         )
-    if topic.num_partitions < -1 or topic.num_partitions == 0:
+    if partitions < -1 or partitions == 0:
         raise _Refused(
             ErrorCode.invalid_partitions,
             "Number of partitions was set to an invalid non-positive value.",
         )
-    if topic.num_partitions > MAX_PARTITIONS:
+    if partitions > MAX_PARTITIONS:
         raise _Refused(
             ErrorCode.policy_violation, "Excessively large number of partitions per request."
         )
-    if topic.replication_factor > 1:
-        raise _Refused(
-            ErrorCode.invalid_replication_factor,
-            f"Unable to replicate the partition {topic.replication_factor} time(s): The target "
-            f"replication factor of {topic.replication_factor} cannot be reached because only 1 "
-            "broker(s) are registered.",
+    if replication == -1:
+        replication = config.int("default.replication.factor")
+    try:
+        check_replication(request, replication)
+    except BadReplicas as error:
+        raise _Refused(ErrorCode.invalid_replication_factor, str(error)) from None
+    return config.int("num.partitions") if partitions == -1 else partitions, replication
+
+
+def _created(request: Request, name: str, plan: _Plan) -> Any:
+    cluster, topic_id = request.cluster, None
+    if not request.body.validate_only:
+        try:
+            topic = cluster.control.create_topic(
+                name, partitions=plan.partitions, config=plan.config
+            )
+        except SimulatorError as error:
+            raise _Refused(ErrorCode.invalid_request, str(error)) from None
+        topic_id = topic.topic_id
+        if plan.assignment:
+            cluster.placement.assign_to(topic_id, plan.assignment)
+        else:
+            cluster.placement.assign(topic_id, plan.partitions, plan.replication)
+    return _result(request, name, plan, topic_id)
+
+
+def _result(request: Request, name: str, plan: _Plan, topic_id: UUID | None) -> Any:
+    make = request.schema.make
+    if not request.allowed(Operation.DESCRIBE_CONFIGS, ResourceType.TOPIC, name):
+        return make(
+            "CreatableTopicResult",
+            name=name,
+            topic_id=topic_id,
+            error_code=ErrorCode.none,
+            error_message=None,
+            topic_config_error_code=ErrorCode.topic_authorization_failed,
+            num_partitions=-1,
+            replication_factor=-1,
+            configs=None,
         )
-    if topic.num_partitions == -1:
-        return request.cluster.config.int("num.partitions")
-    return int(topic.num_partitions)
+    return make(
+        "CreatableTopicResult",
+        name=name,
+        topic_id=topic_id,
+        error_code=ErrorCode.none,
+        error_message=None,
+        num_partitions=plan.partitions,
+        replication_factor=plan.replication,
+        configs=tuple(
+            make(
+                "CreatableTopicConfigs",
+                name=found.definition.name,
+                value=plan.config.get(found.definition.name, found.value),
+                read_only=False,
+                config_source=found.source,
+                is_sensitive=False,
+            )
+            for found in request.cluster.resources.topic_settings(plan.config, request.node_id)
+        )
+        if request.version >= 5
+        else (),
+    )
+
+
+def _failed(request: Request, name: str, code: ErrorCode, text: str) -> Any:
+    return request.schema.make(
+        "CreatableTopicResult",
+        name=name,
+        topic_id=None,
+        error_code=code,
+        error_message=text,
+        num_partitions=-1,
+        replication_factor=-1,
+        configs=(),
+    )

@@ -3,6 +3,7 @@
 Behavior
 - Each topic has its own result: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, and INVALID_REQUEST
   where neither or both of name and id are given, or a topic is given twice, which is told once.
+- TOPIC_DELETION_DISABLED where `delete.topic.enable` says so (INVALID_REQUEST before version 3).
 - The offsets that groups committed on a deleted topic are forgotten with it.
 
 Version notes
@@ -29,6 +30,15 @@ def delete_topics(request: Request) -> Any:
         wanted = [(topic.name, topic.topic_id) for topic in body.topics]
     else:
         wanted = [(name, None) for name in body.topic_names]
+    if not request.cluster.config.bool("delete.topic.enable"):
+        code = ErrorCode.topic_deletion_disabled
+        if request.version < 3:
+            code = ErrorCode.invalid_request
+        refused = (
+            _refused(request, name, topic_id, "Topic deletion is disabled.", code)
+            for name, topic_id in wanted
+        )
+        return request.schema.response(responses=tuple(refused))
     given = Counter(wanted)
     ids = {topic_id for _, topic_id in wanted if topic_id is not None}
     by_id = {topic_id: request.cluster.topic_name(topic_id) for topic_id in ids}
@@ -48,12 +58,18 @@ def delete_topics(request: Request) -> Any:
 _NAMED_TWICE = "The provided topic name maps to an ID that was already supplied."
 
 
-def _refused(request: Request, name: str | None, topic_id: UUID | None, text: str) -> Any:
+def _refused(
+    request: Request,
+    name: str | None,
+    topic_id: UUID | None,
+    text: str,
+    code: ErrorCode = ErrorCode.invalid_request,
+) -> Any:
     return request.schema.make(
         "DeletableTopicResult",
         name=name,
         topic_id=topic_id,
-        error_code=ErrorCode.invalid_request,
+        error_code=code,
         error_message=text,
     )
 

@@ -29,6 +29,7 @@ from simulator.listeners.kafka.cluster import CLUSTER_ID
 from simulator.listeners.kafka.endpoints import endpoints, running
 from simulator.listeners.kafka.permissions import cluster_authorized_operations, may_create
 from simulator.listeners.kafka.registry import Request, api
+from simulator.listeners.kafka.topic_names import collision
 from simulator.log import InvalidTopicName, TopicInfo
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.placement import NO_LEADER, PartitionPlace
@@ -99,6 +100,10 @@ def _by_name(request: Request, name: str) -> Any:
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
         if not creates:
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
+        if not request.cluster.config.bool("auto.create.topics.enable"):
+            return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
+        if collision(name, (info.name for info in log.topics())):
+            return _failed(request, ErrorCode.invalid_topic_exception, name, None)
         request.cluster.control.create_topic(
             name, partitions=request.cluster.config.int("num.partitions")
         )
@@ -137,7 +142,7 @@ def _described(request: Request, info: TopicInfo) -> Any:
         error_code=ErrorCode.none,
         name=info.name,
         topic_id=info.topic_id,
-        is_internal=False,
+        is_internal=info.internal,
         partitions=tuple(
             _partition(request, index, place)
             for index, place in enumerate(request.cluster.places(info.name))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from itertools import dropwhile
 from typing import Final, NamedTuple
 
-from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.listeners.kafka.configs.definitions import (
     ConfigType,
     Definition,
-    InvalidConfig,
+    UnknownConfig,
     Value,
     definitions,
     printed,
@@ -21,6 +21,7 @@ FOREVER: Final = (1 << 63) - 1
 
 HERE: Final[Mapping[str, str]] = {
     "group.initial.rebalance.delay.ms": "0",
+    "log.dirs": "/kafka-logs",
     "log.message.timestamp.after.max.ms": str(FOREVER),
     "log.retention.ms": "-1",
     "max.connections": "1000",
@@ -79,7 +80,7 @@ class BrokerConfig:
             del self._given["log.retention.ms"]
         for name, value in given.items():
             definition = self.definition(name)
-            self._given[name] = text = _text(definition, value)
+            self._given[name] = text = as_text(definition, value)
             definition.parse(text)
         self._all: dict[str, str] = {}
         self._of: dict[builtins.int, dict[str, str]] = {}
@@ -97,8 +98,7 @@ class BrokerConfig:
         """What there is to know of a setting."""
         found = self.definitions.get(name)
         if found is None:
-            hint = did_you_mean(closest(name, self.definitions))
-            raise InvalidConfig(f"Unknown broker config name: {name}{hint}")
+            raise UnknownConfig(f"Unknown broker config name: {name}", name, self.definitions)
         return found
 
     # Values
@@ -157,6 +157,11 @@ class BrokerConfig:
                 found.append(Setting(each, default, Source.DEFAULT))
         return found
 
+    def synonyms(self, name: str, node_id: builtins.int) -> builtins.list[Setting]:
+        """The same as a broker tells it: nothing where only what stands in is set."""
+        found = self.settings(name, node_id)
+        return list(dropwhile(lambda setting: setting.name != name, found))
+
     def _set(self, name: str, node_id: builtins.int | None = None) -> Iterator[Setting]:
         own = self._of if node_id is None else {node_id: self._of.get(node_id, {})}
         for values in own.values():
@@ -181,7 +186,7 @@ class BrokerConfig:
         self._parsed.clear()
 
 
-def _text(definition: Definition, value: object) -> str:
+def as_text(definition: Definition, value: object) -> str:
     """A Python value as Kafka would have it in a file."""
     if isinstance(value, bool):
         return "true" if value else "false"

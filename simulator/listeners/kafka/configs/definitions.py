@@ -8,13 +8,14 @@ they run) with one row for each setting. `valid` is `any`, `low..high` with eith
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.errors import SimulatorError
 
 Value = bool | int | float | str | list[str] | None
@@ -23,6 +24,20 @@ Value = bool | int | float | str | list[str] | None
 
 class InvalidConfig(SimulatorError):
     """A setting that does not exist, or a value that it cannot have, in the words of a broker."""
+
+
+class UnknownConfig(InvalidConfig):
+    """There is no such setting."""
+
+    def __init__(self, text: str, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = known
+        super().__init__(text)
+
+    @property
+    def suggestion(self) -> str:
+        """The end of a text for people: `; did you mean x?`, or nothing."""
+        return did_you_mean(closest(self.name, self.known))
 
 
 class ConfigType(IntEnum):
