@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -99,6 +99,11 @@ class Broker:
 
     def name(self, name: str) -> str:
         return f"{self._prefix}{name}"
+
+    @property
+    def served(self) -> Collection[str]:
+        """The APIs that both brokers have."""
+        return self._newest.keys()
 
     def newest(self, api: str) -> int:
         """The newest version that both brokers and the codec have."""

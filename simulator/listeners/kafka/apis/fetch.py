@@ -1,4 +1,4 @@
-"""Fetch, key 1, versions 4 to 17.
+"""Fetch, key 1, versions 4 to 18.
 
 Behavior
 - Gives whole record batches from the one that holds the asked offset on, as they are stored; what
@@ -20,7 +20,7 @@ Behavior
 Version notes
 - 5 adds the start offset; 7 sessions; 9 leader epochs (KIP-320); 11 the rack (KIP-392); 12 is
   flexible and adds diverging epochs (KIP-595); 13 names topics by id (KIP-516); 15 moves the
-  replica into a tag; 16 tells the leader beside an error (KIP-951); 17 is for followers.
+  replica into a tag; 16 tells the leader beside an error (KIP-951); 17 and 18 are for followers.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _Collected(NamedTuple):
     urgent: bool
 
 
-@api(1, "fetch", (4, 17))
+@api(1, "fetch", (4, 18))
 def fetch(request: Request) -> Any:
     """Give records, at once or when there are some."""
     body = request.body
@@ -104,8 +104,8 @@ def _granted(request: Request) -> Granted:
             each.partition,
             each.fetch_offset,
             each.partition_max_bytes,
-            each.current_leader_epoch if version >= 9 else -1,
-            each.last_fetched_epoch if version >= 12 else -1,
+            max(each.current_leader_epoch, NO_EPOCH) if version >= 9 else NO_EPOCH,
+            max(each.last_fetched_epoch, NO_EPOCH) if version >= 12 else NO_EPOCH,
         )
         for topic in body.topics
         for each in topic.partitions
@@ -251,6 +251,8 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
             parted = _parted(request, topic, wanted)
             if parted is not None:
                 return _Found(wanted, ErrorCode.none, b"", start, end, parted)
+        if not start <= wanted.offset <= end:
+            raise _Failed(ErrorCode.offset_out_of_range)
         if not first and limit <= 0:
             return _Found(wanted, ErrorCode.none, b"", start, end)
         batches = log.read_batches(topic, wanted.partition, wanted.offset, max(limit, 0))
@@ -277,7 +279,8 @@ _UNKNOWN = (ErrorCode.unknown_topic_or_partition, ErrorCode.unknown_topic_id)
 
 
 def _partition(request: Request, found: _Found) -> Any:
-    told = request.body.isolation_level == 1 or found.code in _UNKNOWN
+    committed = request.body.isolation_level == 1 and found.code is ErrorCode.none
+    told = committed or found.code in _UNKNOWN
     more: dict[str, Any] = {}
     if found.code in REDIRECTED and request.version >= 16:
         more = current_leader(request, _name(request, found.wanted), found.wanted.partition)

@@ -1,11 +1,11 @@
-"""ListOffsets, key 2, versions 1 to 10.
+"""ListOffsets, key 2, versions 1 to 11.
 
 Behavior
 - By timestamp: the first record, in offset order, that is at least as late, exact to the record
   also inside a compressed batch, with its timestamp; offset and timestamp -1 where there is none.
 - -1 is the end, -2 the first offset kept, -3 the record with the largest timestamp (KIP-734), -4
   the first offset kept locally (KIP-405), which is -2 here, and -5 what is in tiered storage
-  (KIP-1005), which is nothing.
+  (KIP-1005) and -6 what is to go there (KIP-1023), which are nothing.
 - UNKNOWN_TOPIC_OR_PARTITION; UNSUPPORTED_VERSION for a negative timestamp that the version does not
   have; INVALID_REQUEST for a partition that is asked for twice, which is told once.
 - NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH: see `leader_error`. The epoch
@@ -13,7 +13,7 @@ Behavior
 
 Version notes
 - 2 adds the isolation level; 4 leader epochs (KIP-320); 6 is flexible; 7, 8 and 9 add -3, -4 and
-  -5; 10 a timeout for tiered storage.
+  -5; 10 a timeout for tiered storage; 11 adds -6.
 """
 
 from __future__ import annotations
@@ -29,10 +29,18 @@ from simulator.log import PartitionNotFound, TopicLog, TopicNotFound
 from simulator.log.acls import Operation, ResourceType
 
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
-_SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9}
+EARLIEST_PENDING_UPLOAD = -6
+_SINCE = {
+    LATEST: 1,
+    EARLIEST: 1,
+    MAX_TIMESTAMP: 7,
+    EARLIEST_LOCAL: 8,
+    LATEST_TIERED: 9,
+    EARLIEST_PENDING_UPLOAD: 11,
+}
 
 
-@api(2, "list_offsets", (1, 10))
+@api(2, "list_offsets", (1, 11))
 def list_offsets(request: Request) -> Any:
     """Find offsets."""
     make = request.schema.make
@@ -85,14 +93,11 @@ def _error(request: Request, topic: str, wanted: Any, twice: set[tuple[str, int]
         return ErrorCode.invalid_request
     if not request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, topic):
         return ErrorCode.topic_authorization_failed
-    request.cluster.log.bounds(topic, wanted.partition_index)
-    epoch = wanted.current_leader_epoch if request.version >= 4 else NO_EPOCH
-    code = leader_error(request, topic, wanted.partition_index, epoch)
-    if code is not ErrorCode.none:
-        return code
     if wanted.timestamp < 0 and request.version < _SINCE.get(wanted.timestamp, 99):
         return ErrorCode.unsupported_version
-    return ErrorCode.none
+    request.cluster.log.bounds(topic, wanted.partition_index)
+    epoch = wanted.current_leader_epoch if request.version >= 4 else NO_EPOCH
+    return leader_error(request, topic, wanted.partition_index, epoch)
 
 
 def _find(log: TopicLog, topic: str, partition: int, timestamp: int) -> tuple[int, int]:
@@ -102,7 +107,7 @@ def _find(log: TopicLog, topic: str, partition: int, timestamp: int) -> tuple[in
         return end, -1
     if timestamp in (EARLIEST, EARLIEST_LOCAL):
         return start, -1
-    if timestamp == LATEST_TIERED:
+    if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return -1, -1
     if timestamp == MAX_TIMESTAMP:
         latest = log.max_timestamp(topic, partition)

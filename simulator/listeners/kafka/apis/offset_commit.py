@@ -65,13 +65,17 @@ def offset_commit(request: Request) -> Any:
 
 
 def _store(request: Request, topic: str | None, partition: Any, refused: ErrorCode) -> ErrorCode:
-    """Keep one offset; `refused` is the error of the whole group."""
+    """Keep one offset, if its place exists; `refused` is the error of the whole group."""
     if refused is ErrorCode.group_authorization_failed:
         return refused
     if topic is None:
         return ErrorCode.unknown_topic_id
     if not request.allowed(Operation.READ, ResourceType.TOPIC, topic):
         return ErrorCode.topic_authorization_failed
+    try:
+        request.cluster.log.bounds(topic, partition.partition_index)
+    except (TopicNotFound, PartitionNotFound):
+        return ErrorCode.unknown_topic_or_partition
     if refused is not ErrorCode.none:
         return refused
     metadata = partition.committed_metadata or ""
@@ -85,6 +89,4 @@ def _store(request: Request, topic: str | None, partition: Any, refused: ErrorCo
         )
     except InvalidGroup:
         return ErrorCode.invalid_group_id
-    except (TopicNotFound, PartitionNotFound):
-        return ErrorCode.unknown_topic_or_partition
     return ErrorCode.none
