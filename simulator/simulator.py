@@ -95,6 +95,7 @@ class AsyncSimulator:
                 player=self.player,
                 chat=self.chat,
                 control=self,
+                kafka=self.kafka,
                 speed=self.settings.speed,
             )
             self._target = await self._listener.start()

@@ -55,6 +55,17 @@ class FieldError(ListenerError):
         super().__init__(f"{field}: {cause}{note}")
 
 
+class NoKafka(ListenerError):
+    """The call is about Kafka brokers, and this simulator has none."""
+
+    def __init__(self) -> None:
+        super().__init__("this simulator has no Kafka listener")
+
+
+class WaitOver(ListenerError):
+    """What a call waited for did not come in time; the text says what came instead."""
+
+
 class SubscriptionEnded(ListenerError):
     """A subscription cannot go on, since a topic of it was deleted."""
 

@@ -15,6 +15,7 @@ from simulator.listeners.grpc.calls import Calls, bind
 from simulator.listeners.grpc.chat import ChatServicer
 from simulator.listeners.grpc.control import Control
 from simulator.listeners.grpc.errors import AddressUnavailable
+from simulator.listeners.grpc.kafka import KafkaBrokers, KafkaServicer
 from simulator.listeners.grpc.limits import (
     KEEPALIVE_TIME_MS,
     KEEPALIVE_TIMEOUT_MS,
@@ -29,12 +30,13 @@ from simulator.log import TopicLog
 from simulator.publishing import Publisher
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.player import Player
-from simulator.v1 import broker_pb2, chat_pb2, scenarios_pb2
+from simulator.v1 import broker_pb2, chat_pb2, kafka_pb2, scenarios_pb2
 
 SERVICES = (
     broker_pb2.DESCRIPTOR.services_by_name["Broker"],
     scenarios_pb2.DESCRIPTOR.services_by_name["Scenarios"],
     chat_pb2.DESCRIPTOR.services_by_name["Chat"],
+    kafka_pb2.DESCRIPTOR.services_by_name["Kafka"],
 )
 
 OPTIONS: tuple[tuple[str, int], ...] = (
@@ -70,11 +72,13 @@ class GrpcListener:
         player: Player,
         chat: LiveChat,
         control: Control,
+        kafka: KafkaBrokers | None = None,
         speed: float | None = None,
     ) -> None:
         """Bind nothing yet. Port 0 takes a free one.
 
-        `speed` counts for plays that are asked for without one; see `Player.start`.
+        `kafka` are the brokers that calls can be about. `speed` counts for plays that are asked for
+        without one; see `Player.start`.
         """
         self._host = host
         self._port = port
@@ -84,6 +88,7 @@ class GrpcListener:
             BrokerServicer(catalog, log, publisher, control),
             ScenariosServicer(player, catalog, speed),
             ChatServicer(chat),
+            KafkaServicer(kafka),
         )
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None

@@ -10,11 +10,13 @@ from simulator.errors import SimulatorError
 from simulator.listeners.grpc import errors
 from simulator.listeners.grpc.errors import FieldViolation
 from simulator.listeners.grpc.limits import MAX_STATUS_DETAILS_BYTES, MAX_STATUS_TEXT_BYTES
+from simulator.log import fault_rules, placement
 from simulator.scenario import errors as scenario
 
 CODES: tuple[tuple[type[SimulatorError], grpc.StatusCode], ...] = (
     (errors.InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.ShuttingDown, grpc.StatusCode.UNAVAILABLE),
+    (errors.WaitOver, grpc.StatusCode.DEADLINE_EXCEEDED),
     (errors.SubscriptionEnded, grpc.StatusCode.NOT_FOUND),
     (errors.NotPublishedYet, grpc.StatusCode.OUT_OF_RANGE),
     (snapshots.SnapshotNotFound, grpc.StatusCode.NOT_FOUND),
@@ -24,6 +26,10 @@ CODES: tuple[tuple[type[SimulatorError], grpc.StatusCode], ...] = (
     (log.TopicExists, grpc.StatusCode.ALREADY_EXISTS),
     (log.OffsetOutOfRange, grpc.StatusCode.OUT_OF_RANGE),
     (log.LogFull, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (fault_rules.FaultNotFound, grpc.StatusCode.NOT_FOUND),
+    (placement.UnknownNode, grpc.StatusCode.NOT_FOUND),
+    (placement.NodeStopped, grpc.StatusCode.FAILED_PRECONDITION),
+    (placement.NotAReplica, grpc.StatusCode.FAILED_PRECONDITION),
     (scenario.StoryNotFound, grpc.StatusCode.NOT_FOUND),
     (scenario.PlayNotFound, grpc.StatusCode.NOT_FOUND),
     (scenario.MessageTooLong, grpc.StatusCode.INVALID_ARGUMENT),

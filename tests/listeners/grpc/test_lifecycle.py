@@ -80,7 +80,8 @@ async def test_stop_twice_and_without_start(rooms: Rooms) -> None:
 
 
 @pytest.mark.parametrize(
-    "service", ["", "simulator.v1.Broker", "simulator.v1.Scenarios", "simulator.v1.Chat"]
+    "service",
+    ["", *(f"simulator.v1.{name}" for name in ("Broker", "Scenarios", "Chat", "Kafka"))],
 )
 async def test_health_of_each_service(server: Server, service: str) -> None:
     stub = health_pb2_grpc.HealthStub(server.channel)

@@ -16,7 +16,7 @@ from grpc_rooms import ALICE, Server, event
 
 from simulator.v1 import broker_pb2
 
-OWN_SERVICES = {"simulator.v1.Broker", "simulator.v1.Scenarios", "simulator.v1.Chat"}
+OWN_SERVICES = {f"simulator.v1.{name}" for name in ("Broker", "Scenarios", "Chat", "Kafka")}
 
 
 class Foreign:
