@@ -12,6 +12,7 @@ import click
 
 from simulator.cli import serve_options
 from simulator.cli.failures import CommandFailed
+from simulator.cli.security_options import security_options
 from simulator.cli.terminal import leave_line, program
 from simulator.errors import SimulatorError
 
@@ -30,6 +31,7 @@ STOP_WITHIN_S: Final = 0.8
 @click.command(short_help="Run a simulator for your programs.")
 @serve_options.address_options
 @serve_options.kafka_options
+@security_options
 @click.option(
     "--ready-json",
     is_flag=True,

@@ -11,6 +11,7 @@ import click
 
 from simulator.cli import options
 from simulator.cli.options import F
+from simulator.cli.security_options import security_of
 
 if TYPE_CHECKING:
     from simulator.settings import Settings
@@ -148,7 +149,9 @@ def settings_of(
         raise click.UsageError(
             "--broker says it all: leave --brokers, --kafka-port and --no-kafka out"
         )
+    secured = {name: others.pop(name) for name in [*others] if name.startswith("kafka_")}
     return Settings(
+        security=security_of(**secured),
         kafka_port=None if no_kafka else kafka_port,
         brokers=named_brokers or brokers,
         config=dict(config),
