@@ -96,6 +96,22 @@ async function read(consumer, options) {
   const reader = new Reader();
   stream.on("data", (each) => reader.put(told(each)));
   stream.on("error", (error) => reader.fail(error));
+  const [topic] = options.topics;
+  // Partitions are in place once the stream knows where to begin, and a fetch that was under way
+  // before is back: what that one finds in partitions of before is told, too.
+  let round = 0;
+  consumer.on("consumer:group:rebalance", () => {
+    round += 1;
+    reader.assigned = [];
+  });
+  stream.on("offsets", () => {
+    round += 1;
+    const mine = round;
+    stream.once("fetch", () => {
+      const found = consumer.assignments?.find((each) => each.topic === topic);
+      if (mine === round) reader.assigned = found?.partitions ?? [];
+    });
+  });
   reader.commit = (topic, offset) =>
     consumer.commit({
       offsets: [{ topic, partition: 0, offset: BigInt(offset), leaderEpoch: -1 }],
@@ -142,8 +158,8 @@ function join({ servers, group, topic, protocol }) {
   member.take = async (count) => (await begun).take(count);
   member.commit = async (...place) => (await begun).commit(...place);
   member.close = async () => (await begun).close();
-  Object.defineProperty(member, "assigned", {
-    get: () => consumer.assignments?.find((each) => each.topic === topic)?.partitions ?? [],
+  begun.then((reader) => {
+    Object.defineProperty(member, "assigned", { get: () => reader.assigned });
   });
   return member;
 }
