@@ -1,0 +1,44 @@
+"""Kafka Streams on the Kafka door."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kafka_clients import Client
+from kafka_libraries import built_by_maven, java_command
+
+from simulator import Simulator
+
+
+@pytest.mark.parametrize("guarantee", ["at_least_once"])
+def test_count_by_name(
+    sim: Simulator, client_of: Callable[[str], Client], guarantee: str, tmp_path: Path
+) -> None:
+    sim.play("rate_limited")
+    names = [json.loads(event.record.value or b"")["name"] for event in sim.events("chat")]
+    sim.create_topic("counts")
+    where = built_by_maven("streams")
+    arguments = [
+        sim.bootstrap_servers,
+        "chat",
+        "counts",
+        str(len(names)),
+        guarantee,
+        str(tmp_path / "state"),
+    ]
+    finished = subprocess.run(
+        [*java_command(where, "count.CountByName"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    counts = client_of("confluent-kafka").open("counts", "earliest", committed=True)
+    told = {record.key: int(record.value or "") for record in counts.take(len(names))}
+    assert told == Counter(names)
