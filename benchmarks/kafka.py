@@ -74,6 +74,8 @@ def measure(samples: Samples, name: str, peer: Peer, count: int, seconds: int) -
     address = peer.address
     for partitions in (1, 6):
         topic = f"load-{partitions}"
+        if peer.creates_topics:
+            ask("create", address, topic, partitions)
         before = resident(peer.pid)
         note(f"produce {partitions}", ask("produce", address, topic, partitions, count))
         if partitions == 1:

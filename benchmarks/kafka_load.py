@@ -1,8 +1,9 @@
 """Clients of a broker, each run in a process of its own.
 
+    python -m benchmarks.kafka_load create ADDRESS TOPIC PARTITIONS
     python -m benchmarks.kafka_load produce|consume ADDRESS TOPIC PARTITIONS COUNT
     python -m benchmarks.kafka_load latency ADDRESS TOPIC COUNT
-    python -m benchmarks.kafka_load group|first ADDRESS TOPIC
+    python -m benchmarks.kafka_load group ADDRESS TOPIC
 
 Prints one JSON value. All clients are confluent-kafka with its defaults, but for the producer's
 queue, which would otherwise be what is measured.
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -55,7 +57,6 @@ def create(address: str, topic: str, partitions: str) -> bool:
 
 def produce(address: str, topic: str, partitions: str, count: str) -> float:
     """Records a second until the last one is acknowledged."""
-    create(address, topic, partitions)
     producer = Producer(
         {
             "bootstrap.servers": address,
@@ -65,9 +66,11 @@ def produce(address: str, topic: str, partitions: str, count: str) -> float:
     )
     producer.list_topics(topic, timeout=PATIENCE)  # connected
     began = time.perf_counter()
-    send = producer.produce
+    send = partial(producer.produce, topic, VALUE)
+    if partitions == "1":
+        send = partial(send, partition=0)  # the mock's topics have several
     for _ in range(int(count)):
-        send(topic, VALUE)
+        send()
     assert producer.flush(PATIENCE) == 0
     return int(count) / (time.perf_counter() - began)
 
@@ -79,7 +82,7 @@ def consume(address: str, topic: str, partitions: str, count: str) -> float:
     began = time.perf_counter()
     records = left
     while left > 0:
-        found = consumer.consume(10_000, PATIENCE)
+        found = consumer.consume(min(left, 10_000), PATIENCE)
         assert found, "records are missing"
         left -= len(found)
     return records / (time.perf_counter() - began)
@@ -87,7 +90,6 @@ def consume(address: str, topic: str, partitions: str, count: str) -> float:
 
 def latency(address: str, topic: str, count: str) -> list[float]:
     """Milliseconds from the producing call until the consumer has the record, for each."""
-    create(address, topic, "1")
     consumer = assigned(address, topic, 1)
     producer = Producer({"bootstrap.servers": address, "linger.ms": 0})
     producer.list_topics(topic, timeout=PATIENCE)
@@ -96,7 +98,7 @@ def latency(address: str, topic: str, count: str) -> list[float]:
         due = time.perf_counter()
         for _ in range(int(count)):
             stamp = time.perf_counter_ns().to_bytes(8, "big")
-            producer.produce(topic, stamp + VALUE[8:])
+            producer.produce(topic, stamp + VALUE[8:], partition=0)
             producer.poll(0)
             due += 1 / RATE
             time.sleep(max(0.0, due - time.perf_counter()))
@@ -117,9 +119,8 @@ def latency(address: str, topic: str, count: str) -> list[float]:
 
 def group(address: str, topic: str) -> float:
     """Seconds from a new consumer of a classic group until it has its first record."""
-    create(address, topic, "1")
     producer = Producer({"bootstrap.servers": address})
-    producer.produce(topic, VALUE)
+    producer.produce(topic, VALUE, partition=0)
     assert producer.flush(PATIENCE) == 0
     began = time.perf_counter()
     consumer = Consumer(
@@ -136,7 +137,7 @@ def group(address: str, topic: str) -> float:
 def first(address: str, topic: str) -> bool:
     """Returns once a record was produced and consumed; the topic makes itself."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 0})
-    producer.produce(topic, VALUE)
+    producer.produce(topic, VALUE, partition=0)
     assert producer.flush(PATIENCE) == 0
     assert assigned(address, topic, 1).poll(PATIENCE) is not None
     return True
@@ -145,7 +146,9 @@ def first(address: str, topic: str) -> bool:
 def assigned(address: str, topic: str, partitions: int) -> Consumer:
     """A consumer of all partitions from their beginning."""
     consumer = Consumer({"bootstrap.servers": address, "group.id": "benchmark"})
-    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+    there = len(consumer.list_topics(topic, PATIENCE).topics[topic].partitions)
+    wanted = range(min(partitions, there))
+    consumer.assign([TopicPartition(topic, number, 0) for number in wanted])
     return consumer
 
 

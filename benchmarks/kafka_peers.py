@@ -16,10 +16,14 @@ STORAGE = 6 * 1024**3
 
 
 class Peer(NamedTuple):
-    """A broker that runs: where clients begin, and its process."""
+    """A broker that runs: where clients begin, its process, and whether it creates topics.
+
+    One that does not makes them when they are first used, each with partitions of its own choice.
+    """
 
     address: str
     pid: int
+    creates_topics: bool = True
 
 
 class Start(Protocol):
@@ -64,7 +68,7 @@ def librdkafka_mock() -> Iterator[Peer]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield Peer(process.stdout.readline().strip(), process.pid)
+            yield Peer(process.stdout.readline().strip(), process.pid, creates_topics=False)
         finally:
             process.stdin.close()
             process.wait(10)
