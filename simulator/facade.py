@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
@@ -58,6 +58,7 @@ class Simulator:
         brokers: int | Sequence[KafkaBroker] = 1,
         config: Mapping[str, object] | None = None,
         security: KafkaSecurity | None = None,
+        kafka_validation: Literal["reject", "mark", "off"] = "reject",
         max_bytes: int = DEFAULT_MAX_BYTES,
         catalog: Catalog | None = None,
     ) -> None:
@@ -76,6 +77,7 @@ class Simulator:
             brokers=brokers,
             config=config or {},
             security=security,
+            kafka_validation=kafka_validation,
             max_bytes=max_bytes,
             catalog=catalog,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from simulator.catalog import Catalog
 from simulator.errors import InvalidSetting
@@ -43,7 +43,9 @@ class Settings:
     `kafka_port`: the same for Kafka's clients. `brokers`: how many Kafka brokers there are, at that
     port and those that follow it, or each of them as a `KafkaBroker`. `config`: settings of the
     brokers by Kafka's own names, such as `{"num.partitions": 4}`. `security`: logins, TLS and
-    ACLs of Kafka's clients, by default none. `max_bytes`: the bound on what the log holds.
+    ACLs of Kafka's clients, by default none. `kafka_validation`: whether records that Kafka's
+    clients produce and that are no events of their topic are refused, marked as unchecked, or not
+    looked at. `max_bytes`: the bound on what the log holds.
     `catalog`: which events exist, by default the Chat Events.
     """
 
@@ -57,6 +59,7 @@ class Settings:
     brokers: int | Sequence[KafkaBroker] = 1
     config: Mapping[str, object] = field(default_factory=dict)
     security: KafkaSecurity | None = None
+    kafka_validation: Literal["reject", "mark", "off"] = "reject"
     max_bytes: int = DEFAULT_MAX_BYTES
     catalog: Catalog | None = None
 
@@ -70,6 +73,9 @@ class Settings:
             rule = "use 1 to 65535, 0 for a free port, or None for no Kafka"
             raise InvalidSetting("kafka_port", self.kafka_port, rule)
         self._check_brokers()
+        if self.kafka_validation not in ("reject", "mark", "off"):
+            rule = "use reject, mark or off"
+            raise InvalidSetting("kafka_validation", self.kafka_validation, rule)
         if self.max_bytes < 1:
             raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
         if self.start is not None:

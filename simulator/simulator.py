@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from simulator.listeners.kafka import KafkaListener
     from simulator.listeners.kafka.configs import BrokerConfig
     from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
+    from simulator.listeners.kafka.event_checks import EventChecks
 
 __all__ = ["AsyncSimulator", "Settings"]
 
@@ -111,6 +112,7 @@ class AsyncSimulator:
                 config=self._broker_config,
                 seed=self.settings.seed,
                 security=self.settings.security,
+                event_checks=self._event_checks,
             )
             self.settle_topics()
             await kafka.start()
@@ -453,6 +455,13 @@ class AsyncSimulator:
                 "this simulator has no Kafka listener: it is not started, or kafka_port is None"
             )
         return self._kafka
+
+    @property
+    def _event_checks(self) -> EventChecks:
+        from simulator.listeners.kafka.event_checks import EventChecks
+
+        wanted = self.settings.kafka_validation if self.settings.validate else "off"
+        return EventChecks(wanted)
 
     def _advanced(self, by_ns: int) -> None:
         if self._kafka is not None:

@@ -176,6 +176,7 @@ def test_every_setting_arrives() -> None:
         "brokers": 3,
         "config": {"num.partitions": 4},
         "security": KafkaSecurity(users={"alice": "secret"}),
+        "kafka_validation": "mark",
         "max_bytes": 1000,
         "catalog": Catalog.builtin(),
     }

@@ -123,6 +123,14 @@ def event_options(command: F) -> F:
         ),
         options.validate_option,
         click.option(
+            "--kafka-validation",
+            type=click.Choice(["reject", "mark", "off"]),
+            default="reject",
+            show_default=True,
+            help="What becomes of records that Kafka's clients produce and that are no events of "
+            "their topic.",
+        ),
+        click.option(
             "--max-bytes",
             type=options.Size(),
             default="1GiB",

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import Final
 
-from simulator.log.batches import Batch, Rows, decode_rows, placed
+from simulator.log.batches import Batch, Rows, Unchecked, decode_rows, placed
 from simulator.log.bounded_cache import new_serial
 from simulator.log.memory import Memory
 
@@ -54,7 +54,7 @@ class BatchSegment:
         self.positions = array("q")  # of the first record of each batch; the others follow densely
         self.ends = array("q")  # base_bytes plus the bytes up to and with each batch
         self.max_timestamps = array("q")
-        self.unchecked: set[int] = set()  # by index of the batch
+        self.unchecked: dict[int, Unchecked] = {}  # by index of the batch
         self.latest = -(1 << 63)
         self._moved_memory = 0
         self._serial = new_serial()
@@ -67,10 +67,10 @@ class BatchSegment:
     def __len__(self) -> int:
         return self.end_offset - self.base_offset
 
-    def append(self, batch: Batch, leader_epoch: int, position: int, unchecked: bool) -> None:
+    def append(self, batch: Batch, leader_epoch: int, position: int, unchecked: Unchecked) -> None:
         """Add a batch at the end."""
         if unchecked:
-            self.unchecked.add(len(self.batches))
+            self.unchecked[len(self.batches)] = unchecked
         self.batches.append(placed(batch.raw, self.end_offset, leader_epoch))
         self.firsts.append(self.end_offset)
         self.positions.append(position)
@@ -187,7 +187,7 @@ class BatchSegment:
         return self._account.decoded.get(
             (self._serial, index),
             lambda: decode_rows(
-                self.batches[index], self.positions[index], index in self.unchecked
+                self.batches[index], self.positions[index], self.unchecked.get(index, False)
             ),
             _rows_memory,
         )
@@ -256,7 +256,7 @@ class BatchSegment:
         copy.ends = self.ends[index:]
         copy.max_timestamps = self.max_timestamps[index:]
         copy.latest = max(copy.max_timestamps)
-        copy.unchecked = {i - index for i in self.unchecked if i >= index}
+        copy.unchecked = {i - index: u for i, u in self.unchecked.items() if i >= index}
         self._moved_memory = copy.memory
         return copy
 

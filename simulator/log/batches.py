@@ -46,6 +46,10 @@ _XERIAL: Final = b"\x82SNAPPY\x00"
 """Begins the framing that Java clients put around Snappy blocks."""
 
 
+Unchecked = bool | frozenset[int]
+"""Which records of a batch entered a typed topic without being valid: all, none, or these."""
+
+
 class Batch(NamedTuple):
     """A batch that has passed every check of its header; `raw` is all of it."""
 
@@ -170,8 +174,8 @@ def checksum(data: bytes | memoryview) -> int:
     return crc32c(data)
 
 
-def decode_rows(raw: bytes, first_position: int, unchecked: bool) -> Rows:
-    """The records of a batch.
+def decode_rows(raw: bytes, first_position: int, unchecked: Unchecked) -> Rows:
+    """The records of a batch, of which all, none or some rows are `unchecked`.
 
     Where they cannot be decoded, since a broker stores what clients send without reading it, as
     many records as the header counts, with null keys and values.
@@ -193,8 +197,14 @@ def decode_rows(raw: bytes, first_position: int, unchecked: bool) -> Rows:
         timestamps,
         range(first_position, first_position + count),
         headers,
-        frozenset(range(count) if unchecked else ()),
+        _rows_unchecked(unchecked, count),
     )
+
+
+def _rows_unchecked(unchecked: Unchecked, count: int) -> frozenset[int]:
+    if isinstance(unchecked, bool):
+        return frozenset(range(count) if unchecked else ())
+    return unchecked
 
 
 def decode_values(batch: Batch) -> list[bytes | None]:

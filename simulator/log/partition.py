@@ -10,7 +10,7 @@ from typing import Final
 from sortedcontainers import SortedDict  # type: ignore[import-untyped]
 
 from simulator.log.batch_segment import SEGMENT_BATCHES, BatchSegment
-from simulator.log.batches import NO_PRODUCER, Batch
+from simulator.log.batches import NO_PRODUCER, Batch, Unchecked
 from simulator.log.columns import RecordColumns
 from simulator.log.control_batches import Marker
 from simulator.log.gather import AnySegment, gather_batches, gather_columns, gather_sizes
@@ -169,7 +169,7 @@ class Partition:
         if unchecked:
             self._active.unchecked.add(index)
 
-    def append_batch(self, batch: Batch, position: int, unchecked: bool) -> int:
+    def append_batch(self, batch: Batch, position: int, unchecked: Unchecked) -> int:
         """Append a batch of records, the first at `position`; return the offset of that one."""
         offset = self._append_batch(batch, position, unchecked)
         if batch.producer_id != NO_PRODUCER:
@@ -186,7 +186,7 @@ class Partition:
         self.transactions.ended(producer_id, offset, aborted=marker is Marker.ABORT)
         return offset
 
-    def _append_batch(self, batch: Batch, position: int, unchecked: bool) -> int:
+    def _append_batch(self, batch: Batch, position: int, unchecked: Unchecked) -> int:
         offset = self.end
         segment = self._active_batches
         if (

@@ -16,7 +16,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from weakref import WeakSet
 
 from simulator.log.batch_segment import BATCH_MEMORY
-from simulator.log.batches import NO_PRODUCER, Batch
+from simulator.log.batches import NO_PRODUCER, Batch, Unchecked
 from simulator.log.columns import RecordColumns
 from simulator.log.control_batches import Marker, marker_batch
 from simulator.log.cursor import Cursor
@@ -269,16 +269,16 @@ class TopicLog:
         partition: int,
         batch: Batch,
         *,
-        unchecked: bool = False,
+        unchecked: Unchecked = False,
         bumps_epochs: bool = False,
     ) -> int:
         """Append a Kafka record batch as it is and return the offset of its first record.
 
-        Each record has an offset and a position, as if appended by itself, and all are `unchecked`
-        or none. One that an idempotent producer sent before is not appended again: the result is
-        where it lies. `bumps_epochs` says that the producer does so with each transaction. Raises
-        TopicNotFound, PartitionNotFound, RecordTooLarge, LogFull, OutOfOrderSequence,
-        ProducerFenced or InvalidTransactionState, each with nothing changed.
+        Each record has an offset and a position, as if appended by itself, and those that are
+        `unchecked` are marked. One that an idempotent producer sent before is not appended again:
+        the result is where it lies. `bumps_epochs` says that the producer does so with each
+        transaction. Raises TopicNotFound, PartitionNotFound, RecordTooLarge, LogFull,
+        OutOfOrderSequence, ProducerFenced or InvalidTransactionState, each with nothing changed.
         """
         target = self._topic(topic)
         chosen = target.partition(partition)

@@ -11,6 +11,7 @@ from simulator.listeners.kafka.broker_clock import BrokerClock, BrokerTimer
 from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.configs.resources import Resources
 from simulator.listeners.kafka.coordinator import Coordinator
+from simulator.listeners.kafka.event_checks import EventChecks
 from simulator.listeners.kafka.faults.injector import Faults
 from simulator.listeners.kafka.fetch_sessions import FetchSessions
 from simulator.listeners.kafka.guard import Guard
@@ -71,11 +72,13 @@ class Cluster:
         placement: Placement,
         config: BrokerConfig,
         seed: int | str = 0,
+        event_checks: EventChecks = EventChecks.REJECT,
     ) -> None:
         self.log = log
         self.publisher = publisher
         self.control = control
         self.clock = clock
+        self.event_checks = event_checks
         self.placement = placement
         self.ports: dict[int, int] = {}
         """Of each broker, by its id."""

@@ -10,6 +10,7 @@ from simulator.listeners.kafka.broker import Broker
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.cluster import Cluster, TopicControl
 from simulator.listeners.kafka.configs import BrokerConfig
+from simulator.listeners.kafka.event_checks import EventChecks
 from simulator.listeners.kafka.faults.actions import ClusterActions
 from simulator.listeners.kafka.guard import Guard
 from simulator.log import TopicLog
@@ -51,6 +52,7 @@ class KafkaListener:
         config: BrokerConfig | None = None,
         seed: int | str = 0,
         security: KafkaSecurity | None = None,
+        event_checks: EventChecks = EventChecks.REJECT,
     ) -> None:
         """Bind nothing yet; a broker of port 0 takes a free one."""
         self._log = log
@@ -63,6 +65,7 @@ class KafkaListener:
         }
         self._config = config or BrokerConfig(brokers=len(brokers))
         self._seed = seed
+        self._event_checks = event_checks
         self._guard = Guard(security, seed)
         self._cluster: Cluster | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -107,7 +110,14 @@ class KafkaListener:
         config = self._config
         placement = Placement(self._nodes, config.int("default.replication.factor"))
         cluster = Cluster(
-            self._log, self._publisher, self._control, clock, placement, config, self._seed
+            self._log,
+            self._publisher,
+            self._control,
+            clock,
+            placement,
+            config,
+            self._seed,
+            self._event_checks,
         )
         cluster.guard = self._guard
         self._cluster = cluster

@@ -127,12 +127,32 @@ async def test_events_are_validated_one_by_one(sim: AsyncSimulator, wire: Wire) 
     assert [event.name for event in sim.events("chat")][:1] == ["userConnected"]
 
 
-async def test_without_validation_records_are_marked() -> None:
-    async with AsyncSimulator(Settings(kafka_port=0, validate=False)) as sim:
+@pytest.mark.parametrize(
+    ("settings", "marked"),
+    [
+        (Settings(kafka_validation="mark"), [False, True, False, True]),
+        (Settings(kafka_validation="off"), [True] * 4),
+        (Settings(validate=False), [True] * 4),
+    ],
+)
+async def test_what_is_no_event_is_marked_where_that_is_asked(
+    settings: Settings, marked: list[bool]
+) -> None:
+    good = json.dumps(Catalog.builtin().message("chat", "userConnected").example).encode()
+    drafts: list[Any] = [(0, None, value, ()) for value in (good, b"{", None, b'{"name": 1}')]
+    async with AsyncSimulator(settings) as sim:
         async with await Wire.connect(sim.bootstrap_servers) as wire:
-            assert (await stored(wire, "chat", ONE)).error_code.name == "none"
-        (record,) = sim.log.read("chat", 0, 0, max_records=9)
-        assert record.unchecked
+            for codec in (0, 4):
+                result = await stored(wire, "chat", build_batch(drafts, codec=codec))
+                assert result.error_code.name == "none"
+        records = sim.log.read("chat", 0, 0, max_records=9)
+        assert [record.unchecked for record in records] == 2 * marked
+        records = sim.log.read("chat", 0, 5, max_records=1)
+        assert records[0].unchecked
+        sim.log.delete_records("chat", 0, 5)
+        sim.log.delete_records("chat", 0, 6)
+        (record, last) = sim.log.read("chat", 0, 6, max_records=9)
+        assert [record.unchecked, last.unchecked] == marked[2:]
 
 
 async def test_a_full_log_says_so() -> None:

@@ -12,7 +12,8 @@ Behavior
 - A batch that an idempotent producer sent before gets the offset it has already (KIP-98);
   OUT_OF_ORDER_SEQUENCE_NUMBER for a gap, INVALID_PRODUCER_EPOCH for an older epoch.
 - Events of the catalogue's topics are validated. One that breaks its schema fails its batch with
-  INVALID_RECORD, and the result names each bad record and why (KIP-467).
+  INVALID_RECORD, and the result names each bad record and why (KIP-467); as a setting, it is marked
+  instead, or not looked at.
 - A batch of a transaction is INVALID_TXN_STATE: transactions are not served.
 - When the log is full, POLICY_VIOLATION says so: producers give up on it instead of retrying.
 
@@ -27,12 +28,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from kio.schema.errors import ErrorCode
 
-from simulator.catalog import InvalidEvent, Violation
 from simulator.errors import SimulatorError
 from simulator.listeners.kafka.errors import ProtocolViolation
+from simulator.listeners.kafka.event_checks import BadEvents, unchecked_records
 from simulator.listeners.kafka.leadership import current_leader, leader_error, node_endpoints
 from simulator.listeners.kafka.registry import NO_RESPONSE, Request, api
 from simulator.log import (
@@ -48,7 +48,7 @@ from simulator.log import (
     parse_batch,
 )
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.batches import ZSTD, decode_values
+from simulator.log.batches import ZSTD, Unchecked
 
 _CODES: dict[type[SimulatorError], ErrorCode] = {
     CorruptBatch: ErrorCode.corrupt_message,
@@ -156,7 +156,7 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
         raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
     if not request.allowed(Operation.WRITE, ResourceType.TOPIC, topic):
         raise _Refused(ErrorCode.topic_authorization_failed, "Topic authorization failed.")
-    log, publisher = request.cluster.log, request.cluster.publisher
+    log = request.cluster.log
     log.bounds(topic, partition)
     code = leader_error(request, topic, partition)
     if code is not ErrorCode.none:
@@ -169,31 +169,20 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
         )
     if batch.transactional:
         raise _Refused(ErrorCode.invalid_txn_state, "this broker does not serve transactions")
-    typed = topic in publisher.catalog.channels
-    if typed and publisher.validate:
-        _validate(request, topic, batch)
-    offset = log.append_batch(topic, partition, batch, unchecked=typed and not publisher.validate)
+    unchecked = _checked(request, topic, batch)
+    offset = log.append_batch(topic, partition, batch, unchecked=unchecked)
     return offset, log.bounds(topic, partition)[0]
 
 
-def _validate(request: Request, topic: str, batch: Batch) -> None:
-    """Refuse a batch that has records which are no events of the topic."""
-    catalog = request.cluster.publisher.catalog
-    bad: dict[int, str] = {}
-    for index, value in enumerate(decode_values(batch)):
-        if value is None:
-            continue
-        try:
-            catalog.check(topic, orjson.loads(value))
-        except orjson.JSONDecodeError as error:
-            violation = Violation("$", value, "json", f"not a JSON event: {error}")
-            bad[index] = str(InvalidEvent(topic, [violation]))
-        except InvalidEvent as error:
-            bad[index] = str(error)
-    if bad:
-        first, reason = next(iter(bad.items()))
+def _checked(request: Request, topic: str, batch: Batch) -> Unchecked:
+    """Which records of a batch are to be marked as no events; refuses it where that is asked."""
+    cluster = request.cluster
+    try:
+        return unchecked_records(cluster.event_checks, cluster.publisher.catalog, topic, batch)
+    except BadEvents as bad:
+        first, reason = next(iter(bad.records.items()))
         raise _Refused(
             ErrorCode.invalid_record,
-            f"{len(bad)} of {batch.records} records are refused; record {first}: {reason}",
-            bad,
-        )
+            f"{len(bad.records)} of {batch.records} records are refused; record {first}: {reason}",
+            bad.records,
+        ) from None
