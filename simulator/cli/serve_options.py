@@ -5,7 +5,7 @@ Each function adds the options of one subject; `settings_of` turns all their val
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -147,6 +147,7 @@ def settings_of(
     brokers: int,
     named_brokers: tuple[Any, ...],
     config: tuple[tuple[str, str], ...],
+    kafka_validation: Literal["reject", "mark", "off"],
     speed: float,
     **others: Any,
 ) -> Settings:
@@ -163,6 +164,7 @@ def settings_of(
         kafka_port=None if no_kafka else kafka_port,
         brokers=named_brokers or brokers,
         config=dict(config),
+        kafka_validation=kafka_validation,
         speed=speed or None,
         **others,
     )
