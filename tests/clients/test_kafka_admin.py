@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from kafka_clients import Client, Draft
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a library builds its program
+
 
 def test_settings_of_a_topic(client: Client) -> None:
     client.ask("create_topic", topic="t", partitions=1, config={"retention.ms": "1234567"})

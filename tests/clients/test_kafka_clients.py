@@ -7,6 +7,8 @@ from kafka_clients import Client, Draft
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a library builds its program
+
 
 def test_what_is_sent_is_read_here(client: Client) -> None:
     drafts = [

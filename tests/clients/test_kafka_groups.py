@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from kafka_clients import Client, Draft, settle
 
 from simulator import Simulator
+
+pytestmark = pytest.mark.timeout(600)  # the first test of a library builds its program
 
 
 def test_three_share_and_one_leaves(sim: Simulator, client: Client) -> None:

@@ -14,6 +14,8 @@ from kafka_libraries import built_by_maven, java_command
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a library builds its program
+
 
 @pytest.mark.parametrize("guarantee", ["at_least_once"])
 def test_count_by_name(
