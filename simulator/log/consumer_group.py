@@ -105,7 +105,7 @@ class ConsumerGroup:
         if before != (member.epoch, member.state, member.assigned, member.revoking):
             unrevoked = member.state is MemberState.UNREVOKED
             member.rebalance_end = now + member.rebalance_timeout if unrevoked else None
-        member.session_end = now + self.session_timeout
+        member.deadline = now + self.session_timeout
         tell = beat.member_epoch == JOINING or beat.tells_all or before[2] != member.assigned
         return BeatResult(
             member.member_id, member.epoch, frozenset(member.assigned) if tell else None
@@ -239,6 +239,20 @@ class ConsumerGroup:
             self._fence(member)
         return BeatResult(beat.member_id, beat.member_epoch)
 
+    def remove(self, member_id: str, instance_id: str | None) -> GroupError:
+        """Put a member out at somebody else's request; a static one goes by its instance id."""
+        if instance_id is not None:
+            known_as = self._static.get(instance_id)
+            if known_as is None:
+                return GroupError.UNKNOWN_MEMBER_ID
+            if member_id not in ("", known_as):
+                return GroupError.FENCED_INSTANCE_ID
+            member_id = known_as
+        if member_id not in self.members:
+            return GroupError.UNKNOWN_MEMBER_ID
+        self._fence(self.members[member_id])
+        return GroupError.NONE
+
     def _fence(self, member: ConsumerMember) -> None:
         """Put a member out; its partitions are free at once."""
         del self.members[member.member_id]
@@ -283,14 +297,14 @@ class ConsumerGroup:
     @property
     def deadline(self) -> int | None:
         """When `expire` should be called next."""
-        ends = [member.session_end for member in self.members.values()]
+        ends = [member.deadline for member in self.members.values()]
         ends += [m.rebalance_end for m in self.members.values() if m.rebalance_end is not None]
         return min(ends, default=None)
 
     def expire(self, now: int) -> None:
         """Put out who has been silent for too long, or has kept what it should have given up."""
         for member in list(self.members.values()):
-            ends = (member.session_end, member.rebalance_end)
+            ends = (member.deadline, member.rebalance_end)
             if any(end is not None and end <= now for end in ends):
                 self._fence(member)
 

@@ -34,6 +34,7 @@ class ConsumerMember:
         "assignor",
         "client_host",
         "client_id",
+        "deadline",
         "epoch",
         "instance_id",
         "member_id",
@@ -42,7 +43,6 @@ class ConsumerMember:
         "rebalance_end",
         "rebalance_timeout",
         "revoking",
-        "session_end",
         "state",
         "topic_names",
         "topic_regex",
@@ -63,7 +63,7 @@ class ConsumerMember:
         self.topic_names: frozenset[str] = frozenset()
         self.topic_regex = ""
         self.assignor: str | None = None
-        self.session_end = 0
+        self.deadline = 0
         self.rebalance_end: int | None = None  # until when it must have given up partitions
 
     def reborn(self, member_id: str) -> ConsumerMember:

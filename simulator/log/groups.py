@@ -60,6 +60,7 @@ class GroupOffsets:
 
     __slots__ = (
         "_memberships",
+        "_on_restore",
         "_own",
         "_shared",
         "_table",
@@ -76,6 +77,7 @@ class GroupOffsets:
         self._own: set[str] = set()  # groups whose own table no snapshot shares
         self._memberships: dict[str, _Membership] = {}
         self._watchers: list[Callable[[], object]] = []
+        self._on_restore: list[Callable[[], object]] = []
 
     # Offsets
 
@@ -138,6 +140,17 @@ class GroupOffsets:
         """Groups with committed offsets or members, sorted."""
         return sorted({*self._table, *self._memberships})
 
+    def exists(self, group: str) -> bool:
+        """Whether the group has committed offsets or members."""
+        return group in self._table or group in self._memberships
+
+    def delete_commits(self, group: str, places: Iterable[Place]) -> None:
+        """Forget the offsets of `group` in those places."""
+        if group in self._table:
+            offsets = self._own_offsets(group)
+            for place in places:
+                offsets.pop(place, None)
+
     def delete(self, group: str) -> None:
         """Forget the offsets of `group`. Members stay."""
         if group in self._table:
@@ -168,6 +181,17 @@ class GroupOffsets:
         self._table = table
         self._shared = True
         self._own = set()
+        for callback in tuple(self._on_restore):
+            callback()
+
+    def on_restore(self, callback: Callable[[], object]) -> None:
+        """Call `callback` from now on whenever all offsets become others at once."""
+        self._on_restore.append(callback)
+
+    def forget_restore(self, callback: Callable[[], object]) -> None:
+        """Call `callback` no more."""
+        if callback in self._on_restore:
+            self._on_restore.remove(callback)
 
     def forget_topic(self, topic: str) -> None:
         """Drop the offsets of a deleted topic, as Kafka's coordinator does."""

@@ -172,6 +172,10 @@ class TopicLog:
         """Describe a topic; TopicNotFound if there is none of that name."""
         return self._topic(name).info()
 
+    def topic_names(self) -> list[str]:
+        """The names of all topics, in the order of their creation."""
+        return list(self._topics)
+
     def topic_name(self, topic_id: UUID) -> str | None:
         """The name of the topic with that id, None if there is none."""
         if self._names is None:

@@ -84,7 +84,7 @@ class Cluster:
         """Of each broker, by its id."""
         self.config = config
         self.resources = Resources(config, log, control)
-        self.groups = Coordinator(log, clock)
+        self.groups = Coordinator(log, clock, config)
         self.guard = Guard()
         self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))
         self.held = HeldRequests()
@@ -95,6 +95,7 @@ class Cluster:
 
     def close(self) -> None:
         """Time nothing any more."""
+        self.groups.close()
         self.clock.close()
 
     def new_producer_id(self) -> int:

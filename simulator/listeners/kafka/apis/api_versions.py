@@ -5,7 +5,8 @@ Behavior
 - A version that is not known is answered in the form of version 0 with UNSUPPORTED_VERSION and the
   ranges, so that the client tries again with one that is (KIP-35).
 - A client name or version of odd characters is INVALID_REQUEST (KIP-511).
-- No features are told: a cluster without any says nothing at all, which every client reads.
+- Tells the features of the cluster (KIP-584): clients ask for consumer groups where they see
+  `group.version`.
 
 Version notes
 - 1 adds the throttle time; 3 is flexible and names the client's software (KIP-511), though the
@@ -19,6 +20,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.features import EPOCH, FEATURES
 from simulator.listeners.kafka.registry import Request, api, registered
 
 _SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
@@ -53,4 +55,32 @@ def api_versions(request: Request) -> Any:
             )
             for found in keys
         ),
+        **(_features(request) if request.version >= 3 and error is ErrorCode.none else {}),
     )
+
+
+def _features(request: Request) -> dict[str, Any]:
+    """Those with a lowest level of 0 can only be told from version 4 on (KIP-584)."""
+    make = request.schema.make
+    return {
+        "supported_features": tuple(
+            make(
+                "SupportedFeatureKey",
+                name=feature.name,
+                min_version=feature.lowest,
+                max_version=feature.highest,
+            )
+            for feature in FEATURES
+            if feature.lowest > 0 or request.version >= 4
+        ),
+        "finalized_features_epoch": EPOCH,
+        "finalized_features": tuple(
+            make(
+                "FinalizedFeatureKey",
+                name=feature.name,
+                max_version_level=feature.level,
+                min_version_level=feature.level,
+            )
+            for feature in FEATURES
+        ),
+    }

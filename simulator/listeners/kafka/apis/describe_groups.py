@@ -2,8 +2,9 @@
 
 Behavior
 - State, protocol and members of each group. Metadata is told of a stable group only, as
-  Kafka does. A group that does not exist is "Dead"; from version 6 on it is
-  GROUP_ID_NOT_FOUND as well.
+  Kafka does. A group that does not exist, or is a consumer group (KIP-848), is "Dead"; from
+  version 6 on it is GROUP_ID_NOT_FOUND as well.
+- Subscribers of the gRPC door are shown as members too, with "grpc" as their client id.
 
 Version notes
 - 3 adds authorized operations (KIP-430); 4 static members (KIP-345); 5 is flexible; 6 adds the
@@ -16,11 +17,9 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.group_views import CLASSIC, ClassicMemberView, GroupView, view
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.classic_group import ClassicGroup
-from simulator.log.classic_member import Member
-from simulator.log.group_messages import GroupState
 
 NOT_ASKED = -(1 << 31)
 
@@ -37,27 +36,27 @@ def _described(request: Request, name: str) -> Any:
     if not request.allowed(Operation.DESCRIBE, ResourceType.GROUP, name):
         return _refused(request, name)
     coordinator = request.cluster.groups
-    group = coordinator.group(name)
-    code, text, state = ErrorCode.none, None, GroupState.EMPTY.value
-    if group is not None:
-        state = group.state.value
-    elif not coordinator.exists(name):
-        state = "Dead"
-        if request.version >= 6:
-            code, text = ErrorCode.group_id_not_found, f"Group {name} not found."
+    found = view(coordinator, request.cluster.log, name)
+    problem = None
+    if found is None:
+        problem = f"Group {name} not found."
+    elif found.kind != CLASSIC:
+        problem = f"Group {name} is not a classic group."
+    if found is None or problem is not None:
+        found = GroupView(name, CLASSIC, "Dead", "", "")
+    told = problem is not None and request.version >= 6
     asked = request.version >= 3 and request.body.include_authorized_operations
-    stable = group is not None and group.state is GroupState.STABLE
     return request.schema.make(
         "DescribedGroup",
-        error_code=code,
-        error_message=text,
+        error_code=ErrorCode.group_id_not_found if told else ErrorCode.none,
+        error_message=problem if told else None,
         group_id=name,
-        group_state=state,
-        protocol_type=(group.protocol_type or "") if group else "",
-        protocol_data=(group.protocol or "") if group and stable else "",
-        members=tuple(_member(request, group, m) for m in group.members.values()) if group else (),
+        group_state=found.state,
+        protocol_type=found.protocol_type,
+        protocol_data=found.protocol,
+        members=tuple(_member(request, member) for member in found.members),
         authorized_operations=request.authorized_operations(ResourceType.GROUP, name)
-        if asked and text is None
+        if asked and not told
         else NOT_ASKED,
     )
 
@@ -76,14 +75,13 @@ def _refused(request: Request, name: str) -> Any:
     )
 
 
-def _member(request: Request, group: ClassicGroup, member: Member) -> Any:
-    stable = group.state is GroupState.STABLE
+def _member(request: Request, member: ClassicMemberView) -> Any:
     return request.schema.make(
         "DescribedGroupMember",
         member_id=member.member_id,
-        group_instance_id=member.request.instance_id,
-        client_id=member.request.client_id,
-        client_host=f"/{member.request.client_host}",
-        member_metadata=member.protocols.get(group.protocol or "", b"") if stable else b"",
+        group_instance_id=member.instance_id,
+        client_id=member.client_id,
+        client_host=member.client_host,
+        member_metadata=member.metadata,
         member_assignment=member.assignment,
     )

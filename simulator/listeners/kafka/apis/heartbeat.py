@@ -26,11 +26,10 @@ def heartbeat(request: Request) -> Any:
     body = request.body
     if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
         return request.schema.response(error_code=ErrorCode.group_authorization_failed)
-    coordinator = request.cluster.groups
-    group = coordinator.group(body.group_id)
-    error = GroupError.UNKNOWN_MEMBER_ID if body.group_id else GroupError.INVALID_GROUP_ID
-    if group is not None:
+    error = GroupError.INVALID_GROUP_ID
+    if body.group_id:
         instance_id = body.group_instance_id if request.version >= 3 else None
-        error = group.heartbeat(body.member_id, instance_id, body.generation_id, coordinator.now)
-        coordinator.watch()
+        error = request.cluster.groups.heartbeat(
+            body.group_id, body.member_id, instance_id, body.generation_id
+        )
     return request.schema.response(error_code=ErrorCode(error.value))

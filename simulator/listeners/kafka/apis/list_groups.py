@@ -1,11 +1,12 @@
 """ListGroups, key 16, versions 0 to 5.
 
 Behavior
-- All groups with members or committed offsets. Filters do not mind case.
+- All groups with members, on whatever door, or committed offsets. Filters do not mind case, and
+  what they name need not exist.
 
 Version notes
-- 3 is flexible; 4 tells and filters states (KIP-518); 5 tells and filters types (KIP-848), of which
-  there is one, "classic".
+- 3 is flexible; 4 tells and filters states (KIP-518); 5 tells and filters types (KIP-848):
+  "classic" and "consumer".
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.group_views import view
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.group_messages import GroupState
 
 
 @api(16, "list_groups", (0, 5))
@@ -26,11 +27,13 @@ def list_groups(request: Request) -> Any:
     states = {state.lower() for state in body.states_filter} if version >= 4 else set()
     types = {kind.lower() for kind in body.types_filter} if version >= 5 else set()
     all_allowed = request.allowed(Operation.DESCRIBE, ResourceType.CLUSTER)
+    cluster = request.cluster
     groups = []
-    for name in request.cluster.groups.names():
-        group = request.cluster.groups.group(name)
-        state = (GroupState.EMPTY if group is None else group.state).value
-        if (states and state.lower() not in states) or (types and "classic" not in types):
+    for name in cluster.groups.names():
+        found = view(cluster.groups, cluster.log, name)
+        if found is None:
+            continue
+        if (states and found.state.lower() not in states) or (types and found.kind not in types):
             continue
         if not all_allowed and not request.allowed(Operation.DESCRIBE, ResourceType.GROUP, name):
             continue
@@ -38,9 +41,9 @@ def list_groups(request: Request) -> Any:
             request.schema.make(
                 "ListedGroup",
                 group_id=name,
-                protocol_type=(group.protocol_type or "") if group else "",
-                group_state=state,
-                group_type="classic",
+                protocol_type=found.protocol_type,
+                group_state=found.state,
+                group_type=found.kind,
             )
         )
     return request.schema.response(error_code=ErrorCode.none, groups=tuple(groups))

@@ -3,6 +3,8 @@
 Behavior
 - Members commit in their generation; whoever is no member may commit to a group without members.
   UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS.
+- Members of consumer groups (KIP-848) commit in their epoch, or in an older one where they have had
+  the partition since then (KIP-1251): STALE_MEMBER_EPOCH; UNSUPPORTED_VERSION before version 9.
 - Any offset is taken. OFFSET_METADATA_TOO_LARGE beyond 4096 bytes; UNKNOWN_TOPIC_OR_PARTITION.
 - The offsets are those that the gRPC door shows for the group, and snapshots hold them.
 
@@ -41,6 +43,10 @@ def offset_commit(request: Request) -> Any:
         and not request.cluster.groups.exists(body.group_id)
     ):
         refused = ErrorCode.group_id_not_found
+    if refused is ErrorCode.none and version < 9:
+        group = request.cluster.groups.consumer_group(body.group_id)
+        if group is not None and body.member_id in group.members:
+            refused = ErrorCode.unsupported_version
     if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
         refused = ErrorCode.group_authorization_failed
     topics = []
@@ -54,7 +60,7 @@ def offset_commit(request: Request) -> Any:
                     make(
                         "OffsetCommitResponsePartition",
                         partition_index=partition.partition_index,
-                        error_code=_store(request, name, partition, refused),
+                        error_code=_stored(request, name, partition, refused),
                     )
                     for partition in topic.partitions
                 ),
@@ -64,7 +70,7 @@ def offset_commit(request: Request) -> Any:
     return request.schema.response(topics=tuple(topics))
 
 
-def _store(request: Request, topic: str | None, partition: Any, refused: ErrorCode) -> ErrorCode:
+def _stored(request: Request, topic: str | None, partition: Any, refused: ErrorCode) -> ErrorCode:
     """Keep one offset, if its place exists; `refused` is the error of the whole group."""
     if refused is ErrorCode.group_authorization_failed:
         return refused
@@ -78,6 +84,15 @@ def _store(request: Request, topic: str | None, partition: Any, refused: ErrorCo
         return ErrorCode.unknown_topic_or_partition
     if refused is not ErrorCode.none:
         return refused
+    body = request.body
+    if request.cluster.groups.is_stale(
+        body.group_id,
+        body.member_id,
+        body.generation_id_or_member_epoch,
+        topic,
+        partition.partition_index,
+    ):
+        return ErrorCode.stale_member_epoch
     metadata = partition.committed_metadata or ""
     if len(metadata.encode()) > request.cluster.config.int("offset.metadata.max.bytes"):
         return ErrorCode.offset_metadata_too_large

@@ -3,12 +3,13 @@
 Behavior
 - Where nothing is committed, also in a group or of a topic that does not exist, the offset is -1
   and there is no error. Topics null means everything committed.
-- UNKNOWN_TOPIC_ID from version 10 on.
+- UNKNOWN_TOPIC_ID from version 10 on. Members of consumer groups may ask in their present epoch:
+  UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH.
 
 Version notes
 - 2 allows null topics; 5 adds leader epochs (KIP-320); 6 is flexible; 7 asks for stable offsets,
   which they all are without transactions (KIP-447); 8 takes several groups (KIP-709); 9 adds the
-  member (KIP-848), which is not looked at: there are no such groups; 10 names topics by id.
+  member (KIP-848); 10 names topics by id.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Operation, ResourceType
+from simulator.log.group_messages import GroupError
 from simulator.log.groups import Commit
 
 _NOTHING = Commit(-1)
@@ -38,11 +40,23 @@ def offset_fetch(request: Request) -> Any:
             request.schema.make(
                 "OffsetFetchResponseGroup",
                 group_id=group.group_id,
-                **_group(request, group.group_id, group.topics, "s"),
+                **_group_of_member(request, group),
             )
             for group in body.groups
         )
     )
+
+
+def _group_of_member(request: Request, group: Any) -> dict[str, Any]:
+    """One group of several; a member is told only what is its own business."""
+    if request.version >= 9 and request.allowed(
+        Operation.DESCRIBE, ResourceType.GROUP, group.group_id
+    ):
+        may_fetch = request.cluster.groups.may_fetch
+        refused = may_fetch(group.group_id, group.member_id, group.member_epoch)
+        if refused is not GroupError.NONE:
+            return {"error_code": ErrorCode(refused.value), "topics": ()}
+    return _group(request, group.group_id, group.topics, "s")
 
 
 def _group(request: Request, group: str, wanted: Any, plural: str) -> dict[str, Any]:

@@ -33,25 +33,21 @@ def sync_group(request: Request) -> Any:
             protocol_name=None,
             assignment=b"",
         )
-    coordinator = request.cluster.groups
-    group = coordinator.group(body.group_id)
     if version >= 5 and None in (body.protocol_type, body.protocol_name):
         return _response(request, SyncResult(GroupError.INCONSISTENT_GROUP_PROTOCOL))
-    if group is None:
-        unknown = GroupError.UNKNOWN_MEMBER_ID if body.group_id else GroupError.INVALID_GROUP_ID
-        return _response(request, SyncResult(unknown))
+    if not body.group_id:
+        return _response(request, SyncResult(GroupError.INVALID_GROUP_ID))
     future = later()
     reply = answer(future)
-    group.sync(
+    request.cluster.groups.sync(
+        body.group_id,
         body.member_id,
         body.group_instance_id if version >= 3 else None,
         body.generation_id,
         (body.protocol_type, body.protocol_name) if version >= 5 else (None, None),
         {each.member_id: bytes(each.assignment) for each in body.assignments},
-        coordinator.now,
         lambda result: reply(_response(request, result)),
     )
-    coordinator.watch()
     return future
 
 

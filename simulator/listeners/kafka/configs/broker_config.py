@@ -20,6 +20,7 @@ from simulator.listeners.kafka.configs.definitions import (
 FOREVER: Final = (1 << 63) - 1
 
 HERE: Final[Mapping[str, str]] = {
+    "group.consumer.assignment.interval.ms": "0",
     "group.initial.rebalance.delay.ms": "0",
     "log.dirs": "/kafka-logs",
     "log.message.timestamp.after.max.ms": str(FOREVER),
@@ -31,7 +32,7 @@ HERE: Final[Mapping[str, str]] = {
     "transaction.state.log.replication.factor": "1",
 }
 """What a simulator's brokers are started with, as a configuration file would say: no wait before a
-group's first rebalance, and nothing lost or refused because its clock is not that of the client."""
+group's rebalance, and nothing lost or refused because its clock is not that of the client."""
 
 _FALLBACKS: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
     "log.retention.ms": (("log.retention.minutes", 60_000), ("log.retention.hours", 3_600_000)),
