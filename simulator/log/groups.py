@@ -106,11 +106,12 @@ class GroupOffsets:
         self._put(group, (topic, partition), Commit(offset))
 
     def store(self, group: str, topic: str, partition: int, commit: Commit) -> None:
-        """Remember what a Kafka client commits: any offset, as Kafka does.
+        """Remember what a Kafka client commits: any offset, also of a group without a name.
 
         Raises InvalidGroup, TopicNotFound or PartitionNotFound.
         """
-        _check_name(group)
+        if group:
+            _check_name(group)
         found = self._topics.get(topic)
         if found is None:
             raise TopicNotFound(topic, self._topics)
