@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.errors import SimulatorError
 from simulator.kafka_faults import AsyncFaultControl, FaultControl
+from simulator.log.fault_rules import FaultRule
 from simulator.log.placement import CoordinatorKind, PartitionPlace
 from simulator.loop_thread import LoopThread
 
 if TYPE_CHECKING:
-    pass
+    from simulator.listeners.kafka import KafkaListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,70 @@ class AsyncKafkaControl(AsyncFaultControl):
     ) -> None:
         """Make another broker the coordinator of a group or a transactional id."""
         self._listener().move_coordinator(*_key(group, transactional_id), to)
+
+
+class StoryBrokers:
+    """The brokers as stories act on them: at once, and without waiting for anything."""
+
+    def __init__(
+        self, listener: Callable[[], KafkaListener | None], control: AsyncKafkaControl
+    ) -> None:
+        self._listener = listener
+        self._control = control
+
+    @property
+    def available(self) -> bool:
+        """Whether the simulator serves Kafka now."""
+        return self._listener() is not None
+
+    def add_fault(self, rule: FaultRule) -> int:
+        """Put a rule into force; return its id."""
+        return self._control.add_rule(rule).id
+
+    def remove_fault(self, fault_id: int) -> None:
+        """Remove a rule."""
+        self._control.remove_fault(fault_id)
+
+    def stop_broker(self, node_id: int | None) -> None:
+        """Begin to stop a broker, or all that run."""
+        for each in self._nodes(node_id, running=True):
+            self._running.actions.stop_broker(each, None)
+
+    def start_broker(self, node_id: int | None) -> None:
+        """Begin to start a broker, or all."""
+        for each in self._nodes(node_id, running=False):
+            self._running.actions.start_broker(each)
+
+    def move_leader(self, topic: str, partition: int, to: int | None) -> None:
+        """Let a broker, or the next replica that runs, lead a partition."""
+        if to is None:
+            self._running.actions.move_leader(topic, partition, None)
+        else:
+            self._control.move_leader(topic, partition, to=to)
+
+    def move_coordinator(
+        self, group: str | None, transactional_id: str | None, to: int | None
+    ) -> None:
+        """Let a broker, or the next one that runs, coordinate a group or a transactional id."""
+        if to is None:
+            kind, key = _key(group, transactional_id)
+            self._running.actions.move_coordinator_of(kind, key, None)
+        else:
+            self._control.move_coordinator(to=to, group=group, transactional_id=transactional_id)
+
+    @property
+    def _running(self) -> KafkaListener:
+        listener = self._listener()
+        assert listener is not None, "a story acts only on brokers that are available"
+        return listener
+
+    def _nodes(self, node_id: int | None, *, running: bool) -> list[int]:
+        """The broker of that id, or those to stop or to start."""
+        if node_id is not None:
+            self._running.check_node(node_id)
+            return [node_id]
+        # Those to start may still be about to stop, so all are told to.
+        return [b.node_id for b in self._running.brokers if b.running or not running]
 
 
 class KafkaControl(FaultControl):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.instants import instant_ns
-from simulator.kafka_control import AsyncKafkaControl
+from simulator.kafka_control import AsyncKafkaControl, StoryBrokers
 from simulator.listeners.grpc import GrpcListener
 from simulator.log import Headers, InvalidRecord, Retention, TopicInfo, TopicLog
 from simulator.options import EventConditions, PlayOptions, PublishOptions, check_words
@@ -53,7 +53,14 @@ class AsyncSimulator:
         self.clock = _clock(settings)
         self.log = TopicLog(max_bytes=settings.max_bytes)
         self.publisher = Publisher(self.catalog, self.log, self._now_ms, validate=settings.validate)
-        self.player = Player(self.publisher, self.clock, self.catalog, seed=settings.seed)
+        self.kafka = AsyncKafkaControl(self._kafka_listener)
+        self.player = Player(
+            self.publisher,
+            self.clock,
+            self.catalog,
+            seed=settings.seed,
+            brokers=StoryBrokers(lambda: self._kafka, self.kafka),
+        )
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
         self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
@@ -61,7 +68,6 @@ class AsyncSimulator:
         self._listener: GrpcListener | None = None
         self._target: str | None = None
         self._kafka: KafkaListener | None = None
-        self.kafka = AsyncKafkaControl(self._kafka_listener)
         self._reaper: asyncio.Handle | None = None
         if isinstance(self.clock, VirtualClock):
             self.clock.on_advance(self._advanced)

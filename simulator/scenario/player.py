@@ -12,6 +12,7 @@ from typing import Final
 
 from simulator.catalog import Catalog
 from simulator.publishing import Publisher
+from simulator.scenario.brokers import Brokers
 from simulator.scenario.clock import Clock, VirtualClock
 from simulator.scenario.engine.run import EARLIEST_NS, LATEST_NS, Run
 from simulator.scenario.errors import PlayError, PlayFailed, PlayNotFound, StepError
@@ -292,8 +293,13 @@ class Player:
         *,
         seed: int = 0,
         history: int = 100,
+        brokers: Brokers | None = None,
     ) -> None:
-        """`seed` counts where neither call nor script has one; `history` ended plays are kept."""
+        """`seed` counts where neither call nor script has one; `history` ended plays are kept.
+
+        `brokers` are the Kafka brokers that stories act on.
+        """
+        self._brokers = brokers
         self._publisher = publisher
         self._clock = clock
         self._catalog = catalog
@@ -334,6 +340,7 @@ class Player:
             start_ns=start_ns,
             seed=_first(seed, script.seed, self._seed),
             variables=variables,
+            brokers=self._brokers,
         )
         self._started += 1
         play = Play(f"play-{self._started}", run, self._clock, float(speed or 0))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simulator.log.fault_rules import FaultRule
 from simulator.scenario.errors import Problem
 from simulator.scenario.templates import Template
 
@@ -230,6 +231,39 @@ class Crowd(Step):
     reason: Text | None = None
     code: int | None = None
     forced: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(Step):
+    """Kafka brokers fail on purpose from here on, or while the inner steps go on.
+
+    None as the rule ends the faults that the story began.
+    """
+
+    rule: FaultRule | None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Broker(Step):
+    """A Kafka broker stops or starts; all do where there is no `node_id`."""
+
+    action: Literal["stop", "start"]
+    node_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leader(Step):
+    """Another Kafka broker leads a partition of `topic`, or coordinates a group or transaction.
+
+    Exactly one of `topic`, `group` and `transactional_id` is set. `to` None means the next broker.
+    """
+
+    topic: str | None = None
+    partition: int = 0
+    group: str | None = None
+    transactional_id: str | None = None
+    to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

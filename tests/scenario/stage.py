@@ -14,6 +14,7 @@ from simulator.catalog import Catalog
 from simulator.log import Record, TopicLog
 from simulator.publishing import Publisher
 from simulator.scenario import Script, parse_script
+from simulator.scenario.brokers import Brokers
 from simulator.scenario.engine.run import Run
 
 SECOND = 1_000_000_000
@@ -110,10 +111,16 @@ class Told:
         seed: int = 1,
         start: int = START,
         variables: Mapping[str, object] | None = None,
+        brokers: Brokers | None = None,
     ) -> None:
         self.log = log or new_log()
         self.run = Run(
-            script, new_publisher(self.log), start_ns=start, seed=seed, variables=variables
+            script,
+            new_publisher(self.log),
+            start_ns=start,
+            seed=seed,
+            variables=variables,
+            brokers=brokers,
         )
 
     def to_the_end(self, budget: int = 1 << 30) -> Told:

@@ -93,6 +93,14 @@ GOOD = [
     "crowd: {name: c, users: 5, arrive: {every: 5s}, stay: 5s, chat: {every: 1s, length: 5}}",
     "expect: [none: userConnected, {order: [userConnected, {user: bob}]}, count: {is: 0}]",
     "use: {block: b, with: {x: [1s, 2s]}}",
+    "fault: off",
+    "fault: {api: Produce, topic: chat, error: NOT_ENOUGH_REPLICAS, times: 2, delay: 1.5s}",
+    "fault: {group: g, expire_session: true, nth: 3, steps: [wait: 5s]}",
+    "fault: {stop_broker: 2, restart_after: 10s, move_leader: true, probability: 0.5}",
+    "broker: stop",
+    "broker: {start: 2}",
+    "leader: chat",
+    "leader: {group: g, to: 2}",
 ]
 
 
@@ -161,6 +169,21 @@ BAD = [
     "expect: [{order: []}]",
     "expect: [{all: {of: userConnected}}]",
     "use: {with: {x: 1}}",
+    "fault: on",
+    "fault: {api: Prodce, cut: 0}",
+    "fault: {error: not_enough_replicas}",
+    "fault: {error: NONE}",
+    "fault: {cut: -1}",
+    "fault: {times: 0, cut: 0}",
+    "fault: {drop: during}",
+    "fault: {delay: 5}",
+    "fault: {stop_broker: first}",
+    "broker: halt",
+    "broker: {stop: -1}",
+    "broker: {stop: 1, start: 1}",
+    "broker: {}",
+    "leader: {to: 2}",
+    "leader: {topic: chat, group: g}",
 ]
 
 

@@ -165,6 +165,12 @@ class KafkaListener:
 
     # What a test does to the brokers
 
+    @property
+    def actions(self) -> ClusterActions:
+        """What faults and stories do; only while serving."""
+        assert self._actions is not None, "the listener is not started"
+        return self._actions
+
     def check_node(self, node_id: int) -> None:
         """Raise UnknownNode where there is no such broker."""
         self.cluster.placement.check(node_id)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.scenario.errors import UnknownActor
 from simulator.scenario.identity import Identities
-from simulator.scenario.script import Choose, Crowd, Late, Parallel, Repeat, Script, Step
+from simulator.scenario.script import Choose, Crowd, Fault, Late, Parallel, Repeat, Script, Step
 from simulator.scenario.wording import quoted
 
 _CROWD_USER: Final = re.compile(r"(.+)-(\d{5,9})", re.ASCII)
@@ -30,7 +30,7 @@ def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
     for step in steps:
         yield step
         match step:
-            case Late() | Repeat():
+            case Late() | Repeat() | Fault():
                 yield from all_steps(step.steps)
             case Parallel():
                 for branch in step.branches:

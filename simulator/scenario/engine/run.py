@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simulator.publishing import Publisher
+from simulator.scenario.brokers import Brokers
 from simulator.scenario.chat_service import ChatService
 from simulator.scenario.engine.cast import Cast, all_steps
 from simulator.scenario.engine.chat_actions import ChatActions
@@ -49,6 +50,7 @@ class Run:
         start_ns: int,
         seed: int = 0,
         variables: Mapping[str, object] | None = None,
+        brokers: Brokers | None = None,
     ) -> None:
         """Raises `PlayError` for a variable that the script lacks, `TemplateError` for its value.
 
@@ -62,6 +64,9 @@ class Run:
         """How far the present slice may go."""
         self.left = 0
         """How many more things the present slice may do."""
+        self.brokers = brokers
+        self.faults: list[int] = []
+        """Of the brokers, begun by the story and to go on after it."""
         self.failures = Notes()
         """Expectations that did not hold when their step came, and at the end; a text each."""
         self.warnings = Notes()

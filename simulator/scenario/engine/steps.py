@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from simulator.errors import SimulatorError
 from simulator.scenario import script
-from simulator.scenario.engine import chat_steps, flow_steps, record_steps
+from simulator.scenario.engine import broker_steps, chat_steps, flow_steps, record_steps
 from simulator.scenario.engine.crowd import crowd
 from simulator.scenario.engine.frame import Frame
 from simulator.scenario.engine.task import Going
@@ -31,6 +31,9 @@ HANDLERS: Final[Mapping[type[script.Step], Handler]] = {
     script.Choose: flow_steps.choose,
     script.Expect: flow_steps.expect,
     script.Crowd: crowd,
+    script.Fault: broker_steps.fault,
+    script.Broker: broker_steps.broker,
+    script.Leader: broker_steps.leader,
 }
 
 

@@ -6,6 +6,14 @@ from collections.abc import Callable
 
 from simulator.scenario import script
 from simulator.scenario.parser.blocks import USE, expand
+from simulator.scenario.parser.broker_steps import (
+    BROKER,
+    LEADER,
+    FaultKind,
+    broker,
+    fault,
+    leader,
+)
 from simulator.scenario.parser.context import Context, Rejected
 from simulator.scenario.parser.crowd import CROWD, crowd
 from simulator.scenario.parser.declarations import RESERVED
@@ -281,6 +289,17 @@ _STEPS = {
     "choose": Variant("One of several lists of steps, drawn by weight.", _CHOOSE, _choose),
     "use": Variant("The steps of a block.", USE, _use),
     "crowd": Variant("Many users who arrive, chat and leave.", CROWD, crowd),
+    "fault": Variant(
+        "Kafka brokers fail on purpose, from here on or for some steps; off ends that.",
+        FaultKind(STEP_LIST),
+        fault,
+    ),
+    "broker": Variant(
+        "A Kafka broker stops or starts; all do where none is named.", BROKER, broker
+    ),
+    "leader": Variant(
+        "Another Kafka broker leads a partition, or coordinates a group.", LEADER, leader
+    ),
     "expect": Variant(
         "Expectations, checked at this point of the story.",
         EXPECTATIONS,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from simulator.errors import SimulatorError
 from simulator.listeners.kafka.faults.places import Place
 from simulator.log.placement import CoordinatorKind
 
 if TYPE_CHECKING:
     from simulator.listeners.kafka.cluster import Cluster
     from simulator.listeners.kafka.registry import Request
+
+logger = logging.getLogger("simulator.kafka")
 
 INIT_PRODUCER_ID: Final = 22
 _TRANSACTION_TIMEOUT: Final = timedelta(minutes=1)
@@ -37,7 +41,7 @@ class ClusterActions:
     def __init__(self, cluster: Cluster, brokers: Brokers) -> None:
         self._cluster = cluster
         self._brokers = brokers
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._last: asyncio.Task[None] | None = None
 
     def stop_broker(self, node_id: int, restart_after_ms: int | None) -> None:
         """Stop a broker, and start it again after a while if one is given."""
@@ -46,8 +50,12 @@ class ClusterActions:
             clock = self._cluster.clock
             clock.call_at(
                 clock.now_ms() + restart_after_ms,
-                lambda: self._begin(self._brokers.start_broker(node_id)),
+                lambda: self.start_broker(node_id),
             )
+
+    def start_broker(self, node_id: int) -> None:
+        """Start a broker again."""
+        self._begin(self._brokers.start_broker(node_id))
 
     def move_leader(self, topic: str, partition: int, to: int | None) -> None:
         """Let a broker, or the next replica that runs, lead a partition."""
@@ -60,11 +68,13 @@ class ClusterActions:
 
     def move_coordinator(self, place: Place, to: int | None) -> None:
         """Let a broker, or the next one that runs, coordinate a group or a transactional id."""
-        kind, key = CoordinatorKind.GROUP, place.group
-        if key is None:
-            kind, key = CoordinatorKind.TRANSACTION, place.transactional_id
-        if key is None:
-            return
+        if place.group is not None:
+            self.move_coordinator_of(CoordinatorKind.GROUP, place.group, to)
+        elif place.transactional_id is not None:
+            self.move_coordinator_of(CoordinatorKind.TRANSACTION, place.transactional_id, to)
+
+    def move_coordinator_of(self, kind: CoordinatorKind, key: str, to: int | None) -> None:
+        """Let a broker, or the next one that runs, coordinate what has that key."""
         placement = self._cluster.placement
         now = placement.coordinator(kind, key)
         able = [node for node in placement.running if node != now]
@@ -85,13 +95,12 @@ class ClusterActions:
 
     def close(self) -> None:
         """Begin nothing any more."""
-        for task in self._tasks:
-            task.cancel()
+        if self._last is not None:
+            self._last.cancel()
 
     def _begin(self, doing: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(doing)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Do one thing after the other: a broker that is to start again has stopped before."""
+        self._last = asyncio.ensure_future(_behind(self._last, doing))
 
 
 def fence(request: Request, transactional_id: str) -> None:
@@ -114,6 +123,17 @@ def fence(request: Request, transactional_id: str) -> None:
             body=body, schema=version_of(api.module, version), version=version, node_id=node_id
         )
     )
+
+
+async def _behind(previous: asyncio.Task[None] | None, doing: Coroutine[Any, Any, None]) -> None:
+    try:
+        if previous is not None:
+            await asyncio.wait([previous])
+        await doing
+    except SimulatorError as error:
+        logger.error("a broker could not be stopped or started: %s", error)
+    finally:
+        doing.close()
 
 
 def _next(able: list[int], present: int) -> int | None:
