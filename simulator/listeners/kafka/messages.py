@@ -13,6 +13,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from simulator.listeners.kafka.request_walk import checker_of
+
 NO_TIME = timedelta(0)
 
 
@@ -66,11 +68,13 @@ class Version:
         self._header = response.__header_schema__
         self._read_header = entity_reader(request.__header_schema__)
         self._read_body = entity_reader(request)
+        self._checked = checker_of(request)
         self._write_header: _Writer = entity_writer(self._header)
         self._write_body: _Writer = entity_writer(response)
 
     def read(self, frame: bytes | memoryview) -> tuple[Any, Any]:
-        """The header and the body of a request; raises what the codec raises."""
+        """The header and the body of a request; raises ProtocolViolation or what the codec does."""
+        frame = self._checked(frame)
         header, size = self._read_header(frame, 0)
         body, _ = self._read_body(frame, size)
         return header, body
