@@ -29,7 +29,7 @@ _NEWEST_MAGIC: Final = 2
 _CRC_END: Final = 21  # the CRC covers everything behind itself
 
 _COMPRESSION: Final = 0x07
-_LOG_APPEND_TIME: Final = 0x08
+LOG_APPEND_TIME: Final = 0x08
 TRANSACTIONAL: Final = 0x10
 CONTROL: Final = 0x20
 
@@ -189,7 +189,7 @@ def decode_rows(raw: bytes, first_position: int, unchecked: Unchecked) -> Rows:
     except Exception:  # whatever a codec raises: the bytes are not what they say they are
         values, keys, timestamps = [None] * count, [None] * count, [max_timestamp] * count
         headers, unchecked = {}, True
-    if attributes & _LOG_APPEND_TIME:
+    if attributes & LOG_APPEND_TIME:
         timestamps = [max_timestamp] * count
     return Rows(
         values,

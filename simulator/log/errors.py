@@ -194,3 +194,33 @@ class CoordinatorFenced(LogError):
 
     def __init__(self, epoch: int, current: int) -> None:
         super().__init__(f"the coordinator has epoch {epoch}; one of epoch {current} has followed")
+
+
+class RefusedRecords(LogError):
+    """A batch with records that the topic's settings do not allow; `records` says why, by row."""
+
+    def __init__(self, text: str, records: dict[int, str]) -> None:
+        self.records = records
+        super().__init__(text)
+
+
+class InvalidTimestamps(RefusedRecords):
+    """Timestamps too far from the broker's clock."""
+
+    def __init__(self, records: dict[int, str]) -> None:
+        super().__init__("One or more records have been rejected due to invalid timestamp", records)
+
+
+class UnkeyedRecords(RefusedRecords):
+    """Records without a key, of which compaction would know nothing."""
+
+    def __init__(self, records: dict[int, str]) -> None:
+        shown = ", ".join(
+            f"RecordError(batchIndex={row}, message='{why}')"
+            for row, why in list(records.items())[:3]
+        )
+        super().__init__(
+            f"One or more records have been rejected due to {len(records)} record errors in "
+            f"total, and only showing the first three errors at most: [{shown}]",
+            records,
+        )

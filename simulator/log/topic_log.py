@@ -286,9 +286,9 @@ class TopicLog:
         """
         target = self._topic(topic)
         chosen = target.partition(partition)
-        size, bound, limit = len(batch.raw), "max_batch_bytes", self.max_batch_bytes
-        if target.retention.max_bytes is not None and target.retention.max_bytes < limit:
-            bound, limit = target.size_bound, target.retention.max_bytes
+        size, bound, limit = len(batch.raw), "max.message.bytes", target.rules.max_batch_bytes
+        if limit is None:
+            bound, limit = "max_batch_bytes", self.max_batch_bytes
         if size > limit:
             raise RecordTooLarge(topic, size, bound, limit)
         if batch.producer_id != NO_PRODUCER:
@@ -303,8 +303,8 @@ class TopicLog:
         offset = chosen.append_batch(batch, self.end_position, unchecked)
         self._memory.taken += cost
         self.end_position += batch.records
-        if target.limited:
-            chosen.cut(chosen.retained_from(target.retention))
+        if target.limited:  # the newest record stays: clients were told that it is stored
+            chosen.cut(min(chosen.retained_from(target.retention), chosen.end - 1))
         if self._waiting:
             self._waiters.wake(topic)
         return offset

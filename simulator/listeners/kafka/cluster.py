@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from simulator.listeners.kafka.broker_clock import BrokerClock, BrokerTimer
+from simulator.listeners.kafka.client_quotas import ClientQuotas
 from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.configs.resources import Resources
 from simulator.listeners.kafka.coordinator import Coordinator
@@ -83,6 +84,7 @@ class Cluster:
         self.ports: dict[int, int] = {}
         """Of each broker, by its id."""
         self.config = config
+        self.quotas = ClientQuotas()
         self.resources = Resources(config, log, control)
         self.groups = Coordinator(log, clock, config)
         self.guard = Guard()

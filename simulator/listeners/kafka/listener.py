@@ -153,6 +153,7 @@ class KafkaListener:
         cluster.request_log.clear()
         cluster.restore_coordinators()
         cluster.resources.reset()
+        cluster.quotas.reset()
         for broker in self.brokers:
             cluster.start_node(broker.node_id)
         cluster.rebalance()

@@ -7,23 +7,30 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch
 from kafka_wire import (
+    ALTER_CLIENT_QUOTAS,
     ALTER_CONFIGS,
     ALTER_PARTITION_REASSIGNMENTS,
+    ALTER_REPLICA_LOG_DIRS,
     ALTER_USER_SCRAM_CREDENTIALS,
     ANY_ACL,
     API_VERSIONS,
     CONSUMER_GROUP_DESCRIBE,
     CONSUMER_GROUP_HEARTBEAT,
     CREATE_ACLS,
+    CREATE_PARTITIONS,
     CREATE_TOPICS,
     DELETE_ACLS,
     DELETE_GROUPS,
+    DELETE_RECORDS,
     DELETE_TOPICS,
     DESCRIBE_ACLS,
+    DESCRIBE_CLIENT_QUOTAS,
     DESCRIBE_CLUSTER,
     DESCRIBE_CONFIGS,
     DESCRIBE_GROUPS,
+    DESCRIBE_LOG_DIRS,
     DESCRIBE_QUORUM,
+    DESCRIBE_TOPIC_PARTITIONS,
     DESCRIBE_USER_SCRAM_CREDENTIALS,
     ELECT_LEADERS,
     FETCH,
@@ -99,7 +106,46 @@ def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
             make("AlterConfigsResource", resource_type=2, resource_name="t", configs=(config,)),
         )
 
+    def entries(make: Make) -> Any:
+        return (
+            make(
+                "EntryData",
+                entity=(make("EntityData", entity_type="user", entity_name="u"),),
+                ops=(make("OpData", key="producer_byte_rate", value=5.0, remove=False),),
+            ),
+        )
+
     return {
+        CREATE_PARTITIONS: {
+            "topics": lambda make: (
+                make("CreatePartitionsTopic", name="t", count=3, assignments=None),
+            ),
+            "timeout": seconds(1),
+            "validate_only": False,
+        },
+        DELETE_RECORDS: {
+            "topics": lambda make: (
+                make(
+                    "DeleteRecordsTopic",
+                    name="t",
+                    partitions=(make("DeleteRecordsPartition", partition_index=0, offset=0),),
+                ),
+            ),
+            "timeout": seconds(1),
+        },
+        DESCRIBE_TOPIC_PARTITIONS: {"topics": (), "response_partition_limit": 9, "cursor": None},
+        DESCRIBE_LOG_DIRS: {"topics": None},
+        ALTER_REPLICA_LOG_DIRS: {
+            "dirs": lambda make: (
+                make(
+                    "AlterReplicaLogDir",
+                    path="/kafka-logs",
+                    topics=(make("AlterReplicaLogDirTopic", name="t", partitions=(0,)),),
+                ),
+            ),
+        },
+        DESCRIBE_CLIENT_QUOTAS: {"components": (), "strict": False},
+        ALTER_CLIENT_QUOTAS: {"entries": entries, "validate_only": False},
         DESCRIBE_CONFIGS: {"resources": resources, "include_synonyms": True},
         ALTER_CONFIGS: {"resources": resources, "validate_only": False},
         INCREMENTAL_ALTER_CONFIGS: {"resources": resources, "validate_only": False},

@@ -7,7 +7,7 @@ Behavior
   too many partitions; INVALID_REQUEST for a name given twice, or a number beside an assignment.
   (`ReplicationControlManager.createTopics`, which looks at names and settings first.)
 - -1 partitions or replicas mean the broker's default.
-- `validate_only` answers the same, but for the id, and creates nothing.
+- `validate_only` answers the same and creates nothing; the id is nobody's.
 
 Version notes
 - 4 lets numbers be -1 (KIP-464); 5 is flexible and tells number, replicas and settings (KIP-525);
@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any, Final, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from kio.schema.errors import ErrorCode
 
@@ -35,6 +35,9 @@ from simulator.listeners.kafka.replicas import (
 from simulator.listeners.kafka.topic_names import collision, name_problem
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.topic import MAX_PARTITIONS
+
+_NOBODYS: Final = uuid5(NAMESPACE_URL, "topic:validated")
+"""Told of a topic that is only checked; Kafka tells a random id then."""
 
 
 class _Refused(Exception):
@@ -145,7 +148,7 @@ def _numbers(request: Request, topic: Any) -> tuple[int, int]:
 
 
 def _created(request: Request, name: str, plan: _Plan) -> Any:
-    cluster, topic_id = request.cluster, None
+    cluster, topic_id = request.cluster, _NOBODYS
     if not request.body.validate_only:
         try:
             topic = cluster.control.create_topic(
@@ -161,7 +164,7 @@ def _created(request: Request, name: str, plan: _Plan) -> Any:
     return _result(request, name, plan, topic_id)
 
 
-def _result(request: Request, name: str, plan: _Plan, topic_id: UUID | None) -> Any:
+def _result(request: Request, name: str, plan: _Plan, topic_id: UUID) -> Any:
     make = request.schema.make
     if not request.allowed(Operation.DESCRIBE_CONFIGS, ResourceType.TOPIC, name):
         return make(

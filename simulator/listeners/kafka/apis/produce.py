@@ -15,6 +15,12 @@ Behavior
   INVALID_RECORD, and the result names each bad record and why (KIP-467); as a setting, it is marked
   instead, or not looked at.
 - A batch of a transaction is INVALID_TXN_STATE: transactions are not served.
+- The settings of the topic act: `max.message.bytes` (MESSAGE_TOO_LARGE), `message.timestamp.type`
+  (LogAppendTime gives a batch the broker's time, which the result tells),
+  `message.timestamp.before.max.ms` and `.after.max.ms` (INVALID_TIMESTAMP), `cleanup.policy`
+  (INVALID_RECORD for no key where it is compact), `min.insync.replicas` (NOT_ENOUGH_REPLICAS with
+  acks=all). `compression.type` is told and does nothing: batches are stored as sent.
+- INVALID_TOPIC_EXCEPTION for the topics that the cluster keeps for itself.
 - When the log is full, POLICY_VIOLATION says so: producers give up on it instead of retrying.
 
 Version notes
@@ -26,6 +32,7 @@ Version notes
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from kio.schema.errors import ErrorCode
@@ -39,16 +46,20 @@ from simulator.log import (
     Batch,
     CorruptBatch,
     InvalidBatch,
+    InvalidTimestamps,
     LogFull,
     OutOfOrderSequence,
     PartitionNotFound,
     ProducerFenced,
     RecordTooLarge,
+    RefusedRecords,
     TopicNotFound,
     parse_batch,
 )
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.batches import ZSTD, Unchecked
+from simulator.log.record_rules import check_records, stamped
+from simulator.log.topic import INTERNAL
 
 _CODES: dict[type[SimulatorError], ErrorCode] = {
     CorruptBatch: ErrorCode.corrupt_message,
@@ -105,17 +116,25 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
     """The result of one partition, and whether its batch was stored."""
     make = request.schema.make
     offset = start = -1
+    stored_at: int | None = None
     code, text, records = ErrorCode.none, None, {}
     leader: dict[str, Any] = {}
     try:
-        offset, start = _append(request, topic, partition.index, partition.records or b"")
+        data = partition.records or b""
+        offset, start, stored_at = _append(request, topic, partition.index, data)
     except _Refused as refused:
-        code, text, records = refused.code, str(refused), refused.records
+        code, text, records = refused.code, str(refused) or None, refused.records
         if code is ErrorCode.not_leader_or_follower and request.version >= 10:
             leader = current_leader(request, topic, partition.index)
     except InvalidBatch as error:
         code, text = _CODES.get(type(error), ErrorCode.invalid_record), str(error)
         if type(error) is InvalidBatch and topic is not None:
+            start = request.cluster.log.bounds(topic, partition.index)[0]
+    except RefusedRecords as error:
+        timed = isinstance(error, InvalidTimestamps)
+        code = ErrorCode.invalid_timestamp if timed else ErrorCode.invalid_record
+        text, records = str(error), error.records
+        if topic is not None:
             start = request.cluster.log.bounds(topic, partition.index)[0]
     except (OutOfOrderSequence, ProducerFenced) as error:
         code, text = _CODES[type(error)], str(error)
@@ -128,7 +147,9 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
         index=partition.index,
         error_code=code,
         base_offset=offset,
-        log_append_time=None,
+        log_append_time=None
+        if stored_at is None
+        else datetime.fromtimestamp(stored_at / 1000, UTC),
         log_start_offset=start,
         record_errors=tuple(
             make(
@@ -146,8 +167,13 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
     return result, code is ErrorCode.none
 
 
-def _append(request: Request, topic: str | None, partition: int, data: bytes) -> tuple[int, int]:
-    """Store a batch; return its offset, and the first one of the partition."""
+def _append(
+    request: Request, topic: str | None, partition: int, data: bytes
+) -> tuple[int, int, int | None]:
+    """Store a batch; return its offset, the first one of the partition, and the time it was given.
+
+    That is None where the producer's times are kept.
+    """
     if request.body.acks not in (-1, 0, 1):
         raise _Refused(
             ErrorCode.invalid_required_acks, f"acks={request.body.acks} is none of 0, 1 and -1"
@@ -161,6 +187,11 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
     code = leader_error(request, topic, partition)
     if code is not ErrorCode.none:
         raise _Refused(code, f"broker {request.node_id} does not lead {topic}-{partition}")
+    if topic in INTERNAL:
+        raise _Refused(ErrorCode.invalid_topic_exception, "")
+    rules = log.rules(topic)
+    if request.body.acks == -1 and rules.min_insync > 1:
+        _check_in_sync(request, topic, partition, rules.min_insync)
     batch = parse_batch(data)
     if batch.compression == ZSTD and request.version < 7:
         raise _Refused(
@@ -170,8 +201,29 @@ def _append(request: Request, topic: str | None, partition: int, data: bytes) ->
     if batch.transactional:
         raise _Refused(ErrorCode.invalid_txn_state, "this broker does not serve transactions")
     unchecked = _checked(request, topic, batch)
+    now = request.cluster.publisher.now_ms()
+    check_records(batch, rules, now, f"{topic}-{partition}")
+    if rules.append_time:
+        batch = stamped(batch, now)
     offset = log.append_batch(topic, partition, batch, unchecked=unchecked)
-    return offset, log.bounds(topic, partition)[0]
+    return offset, log.bounds(topic, partition)[0], now if rules.append_time else None
+
+
+def _check_in_sync(request: Request, topic: str, partition: int, wanted: int) -> None:
+    """Refuse a write that not enough replicas would see (`min.insync.replicas`).
+
+    As many as there are replicas are enough, however many are wanted (KIP-966).
+    """
+    place = request.cluster.place(topic, partition)
+    wanted = min(wanted, len(place.replicas))
+    if len(place.isr) < wanted:
+        live = ",".join(map(str, place.isr))
+        raise _Refused(
+            ErrorCode.not_enough_replicas,
+            f"The size of the current ISR : {len(place.isr)} is insufficient to satisfy the "
+            f"min.isr requirement of {wanted} for partition {topic}-{partition}, live replica(s) "
+            f"broker.id are : {live}",
+        )
 
 
 def _checked(request: Request, topic: str, batch: Batch) -> Unchecked:
