@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
@@ -26,6 +26,9 @@ from simulator.settings import KafkaBroker, Settings
 from simulator.simulator import AsyncSimulator
 from simulator.testing.events import Event
 from simulator.testing.waiting import WaitTimeout
+
+if TYPE_CHECKING:
+    from simulator.handlers_control import HandlersControl
 
 T = TypeVar("T")
 
@@ -59,6 +62,7 @@ class Simulator:
         config: Mapping[str, object] | None = None,
         security: KafkaSecurity | None = None,
         kafka_validation: Literal["reject", "mark", "off"] = "reject",
+        handlers: Sequence[str] = (),
         max_bytes: int = DEFAULT_MAX_BYTES,
         catalog: Catalog | None = None,
     ) -> None:
@@ -78,6 +82,7 @@ class Simulator:
             config=config or {},
             security=security,
             kafka_validation=kafka_validation,
+            handlers=handlers,
             max_bytes=max_bytes,
             catalog=catalog,
         )
@@ -237,6 +242,22 @@ class Simulator:
     def kafka(self) -> KafkaControl:
         """The Kafka brokers: `sim.kafka.stop_broker(2)`."""
         return KafkaControl(self._running, self._sim.kafka)
+
+    @property
+    def handlers(self) -> HandlersControl:
+        """The event handler apps: `sim.handlers.add("127.0.0.1:6565")`."""
+        from simulator.handlers_control import HandlersControl  # not needed by most
+
+        sim = self._sim
+        return HandlersControl(self._running, lambda: sim.handlers)
+
+    def wait_delivered(self, event_id: str, timeout: float = 5.0) -> None:
+        """Return when every event handler app has dealt with an event, and one has handled it.
+
+        Waits up to `timeout` real seconds; then raises `NotDelivered`, an AssertionError that says
+        what became of the event.
+        """
+        self.handlers.wait_delivered(event_id, timeout)
 
     @property
     def chat(self) -> ChatControl:

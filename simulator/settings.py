@@ -45,7 +45,8 @@ class Settings:
     brokers by Kafka's own names, such as `{"num.partitions": 4}`. `security`: logins, TLS and
     ACLs of Kafka's clients, by default none. `kafka_validation`: whether records that Kafka's
     clients produce and that are no events of their topic are refused, marked as unchecked, or not
-    looked at. `max_bytes`: the bound on what the log holds.
+    looked at. `handlers`: event handler
+    apps, `host:port`, to which events are delivered. `max_bytes`: the bound on what the log holds.
     `catalog`: which events exist, by default the Chat Events.
     """
 
@@ -60,6 +61,7 @@ class Settings:
     config: Mapping[str, object] = field(default_factory=dict)
     security: KafkaSecurity | None = None
     kafka_validation: Literal["reject", "mark", "off"] = "reject"
+    handlers: Sequence[str] = ()
     max_bytes: int = DEFAULT_MAX_BYTES
     catalog: Catalog | None = None
 

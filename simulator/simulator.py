@@ -32,6 +32,7 @@ from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
 
 if TYPE_CHECKING:
+    from simulator.handlers import Handlers
     from simulator.listeners.kafka import KafkaListener
     from simulator.listeners.kafka.configs import BrokerConfig
     from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
@@ -68,6 +69,7 @@ class AsyncSimulator:
         self._listener: GrpcListener | None = None
         self._target: str | None = None
         self._kafka: KafkaListener | None = None
+        self._handlers: Handlers | None = None
         self._reaper: asyncio.Handle | None = None
         if isinstance(self.clock, VirtualClock):
             self.clock.on_advance(self._advanced)
@@ -123,6 +125,8 @@ class AsyncSimulator:
             self.settle_topics()
             await kafka.start()
             self._kafka = kafka
+        for target in self.settings.handlers:
+            self.handlers.add(target)
 
     async def stop(self) -> None:
         """Close the doors and stop the stories; what was appended stays readable here.
@@ -133,6 +137,9 @@ class AsyncSimulator:
         self._target = None
         self.player.stop_all()
         self._retention.disarm()
+        handlers, self._handlers = self._handlers, None
+        if handlers is not None:
+            await handlers.stop()
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.stop()
@@ -181,6 +188,17 @@ class AsyncSimulator:
         Brokers that are stopped are left out.
         """
         return self._kafka_listener().bootstrap_servers
+
+    @property
+    def handlers(self) -> Handlers:
+        """The event handler apps to which events are delivered."""
+        if self._handlers is None:
+            from simulator.handlers import Handlers  # not needed by most
+
+            if not self._started:
+                raise SimulatorError("this simulator delivers nothing: it is not started")
+            self._handlers = Handlers(self.log, self.catalog, self._now_ms, self.settings.seed)
+        return self._handlers
 
     # --- stories ---------------------------------------------------------------------------
 
@@ -274,6 +292,10 @@ class AsyncSimulator:
         criteria = self._criteria(topic, conditions)
         return await wait_for_events(self.log, criteria, count, timeout, self.names())
 
+    async def wait_delivered(self, event_id: str, timeout: float = 5.0) -> None:
+        """Return when every event handler app has dealt with an event; see `Handlers`."""
+        await self.handlers.wait_delivered(event_id, timeout)
+
     def people(self) -> dict[str, str]:
         """Return the user ids that names stand for: those of the plays and of the chat service."""
         people: dict[str, str] = {}
@@ -363,6 +385,8 @@ class AsyncSimulator:
             self._kafka.reset()
             self.settle_topics()
         self.chat.reset()
+        if self._handlers is not None:
+            self._handlers.reset()
         if isinstance(self.clock, VirtualClock):
             self.clock.restart(_virtual_start_ns(self.settings))
         self._retention.arm()

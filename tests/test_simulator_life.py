@@ -177,6 +177,7 @@ def test_every_setting_arrives() -> None:
         "config": {"num.partitions": 4},
         "security": KafkaSecurity(users={"alice": "secret"}),
         "kafka_validation": "mark",
+        "handlers": ["127.0.0.1:6565"],
         "max_bytes": 1000,
         "catalog": Catalog.builtin(),
     }

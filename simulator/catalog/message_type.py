@@ -28,6 +28,7 @@ from simulator.catalog.suggestions import closest
 from simulator.catalog.validation import EventValidator
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
     from simulator.catalog.document import MessageSource
@@ -166,13 +167,18 @@ class MessageType:
             raise ConversionError(self.name, "$", f"not a {self.proto_name}: {error}") from None
         return message
 
-    @cached_property
-    def _plan(self) -> MessagePlan:
+    @property
+    def descriptor(self) -> Descriptor:
+        """The protobuf message; ConversionError where the catalogue has none."""
         descriptor = self._descriptors.message(self.proto_name) if self._descriptors else None
         if descriptor is None:
             reason = f"this catalogue has no protobuf descriptor of {self.proto_name}"
             raise ConversionError(self.name, "$", reason)
-        return MessagePlan(descriptor, self.schema, envelope=True)
+        return descriptor
+
+    @cached_property
+    def _plan(self) -> MessagePlan:
+        return MessagePlan(self.descriptor, self.schema, envelope=True)
 
     @cached_property
     def _names(self) -> tuple[str, str]:

@@ -87,6 +87,11 @@ class Delivery:
         await self._app.close()
         await self._notify()
 
+    def reset(self) -> None:
+        """Count anew, and know no event; the log has forgotten how far the group was."""
+        self._tallies.clear()
+        self._outcomes = Outcomes()
+
     # Looking at it
 
     def report(self) -> DeliveryReport:

@@ -40,8 +40,8 @@ class Handlers:
         seed: int,
     ) -> None:
         """`now_ms` stamps dead letters."""
+        self.catalog = catalog
         self._log = log
-        self._catalog = catalog
         self._now_ms = now_ms
         self._randomness = Randomness(seed).fork("handlers")
         self._deliveries: dict[str, Delivery] = {}
@@ -62,8 +62,8 @@ class Handlers:
         if len(self._deliveries) >= MAX_TARGETS:
             raise HandlerError(f"there are {MAX_TARGETS} targets already")
         for topic in settings.topics:
-            if topic not in self._catalog.channels:
-                hint = did_you_mean(closest(topic, self._catalog.channels))
+            if topic not in self.catalog.channels:
+                hint = did_you_mean(closest(topic, self.catalog.channels))
                 raise HandlerError(f"topic {topic} has no events that could be delivered{hint}")
         dead = settings.dead_letters
         if dead is not None and not self._log.has_topic(dead):
@@ -72,7 +72,7 @@ class Handlers:
             target,
             settings,
             log=self._log,
-            catalog=self._catalog,
+            catalog=self.catalog,
             randomness=self._randomness.fork(target),
             bury=self._burying(dead),
         )
@@ -88,6 +88,11 @@ class Handlers:
             raise HandlerError(f"{target} is no target{hint}")
         await delivery.stop()
         return delivery.report()
+
+    def reset(self) -> None:
+        """Forget what has been done; deliveries go on with what comes."""
+        for delivery in self._deliveries.values():
+            delivery.reset()
 
     async def stop(self) -> None:
         """Remove all."""

@@ -1,0 +1,347 @@
+"""Events arrive at event handler apps: at least once, whatever the app does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from handler_apps import Call, HandlerApp
+
+from simulator import AsyncSimulator
+from simulator.handlers import (
+    Chaos,
+    DeliverySettings,
+    DeliveryState,
+    HandlerError,
+    InvalidDeliverySetting,
+    NotDelivered,
+)
+from simulator.simulator import Settings
+
+CONNECTED = "ChatUserConnectedService"
+QUICK = {"backoff_s": 0.01, "max_backoff_s": 0.02}
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[AsyncSimulator]:
+    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None)) as sim:
+        yield sim
+
+
+def publish(sim: AsyncSimulator, count: int = 1, name: str = "userConnected") -> list[str]:
+    """Publish events of a type with ids of their own."""
+    message = sim.catalog.find(name)
+    ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(count)]
+    for event_id in ids:
+        sim.publish(message.channel, message.example | {"id": event_id})
+    return ids
+
+
+def ids_of(sim: AsyncSimulator, calls: list[Call]) -> list[str]:
+    messages = {m.service_name.rpartition(".")[2]: m for m in sim.catalog.messages}
+    return [messages[call.service].from_proto(call.data)["id"] for call in calls]
+
+
+async def test_every_event_of_a_story_arrives_in_its_typed_form(sim: AsyncSimulator) -> None:
+    app = HandlerApp()
+    async with app.served() as target:
+        sim.handlers.add(target)
+        await sim.play("rate_limited")
+        await sim.handlers.wait_idle(20)
+    story = sim.events()
+    assert sorted(ids_of(sim, app.calls)) == sorted(event.id for event in story)
+    assert {call.service for call in app.calls} == {
+        "ChatUserConnectedService",
+        "ChatUserDisconnectedService",
+        "ChatUserChatRateLimitedService",
+        "PersonalChatPersonalChatSentService",
+    }
+    (report,) = sim.handlers.reports()
+    assert (report.state, report.lag) == (DeliveryState.IDLE, 0)
+    assert report.total.sent == report.total.handled == len(story)
+
+
+async def test_calls_carry_the_trace_of_their_event(sim: AsyncSimulator) -> None:
+    app = HandlerApp()
+    message = sim.catalog.find("userConnected")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(metadata={"x-installation": "dev"}))
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        sim.publish("chat", message.example | {"traceId": trace})
+        await sim.handlers.wait_idle()
+    metadata = app.calls[0].metadata
+    assert metadata["x-b3-traceid"] == trace
+    version, trace_id, span, flags = metadata["traceparent"].split("-")
+    assert (version, trace_id, flags) == ("00", trace, "01")
+    assert span == metadata["x-b3-spanid"]
+    assert len(span) == 16
+    assert metadata["x-installation"] == "dev"
+
+
+async def test_how_far_it_is_is_the_offset_of_its_group(sim: AsyncSimulator) -> None:
+    publish(sim, 3)
+    app = HandlerApp()
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(group="mine"))
+        await sim.handlers.wait_idle()
+        assert sim.log.groups.committed("mine", "chat", 0) == 3
+        await sim.handlers.remove(target)
+        publish(sim, 2)
+        sim.handlers.add(target, DeliverySettings(group="mine"))
+        await sim.handlers.wait_idle()
+    assert len(app.calls) == 5
+
+
+async def test_a_failure_sends_its_whole_batch_again(sim: AsyncSimulator) -> None:
+    ids = publish(sim, 4)
+    app = HandlerApp(lambda call: "UNAVAILABLE" if call.number == 2 else "OK")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(**QUICK))
+        await sim.handlers.wait_idle()
+    assert sorted(ids_of(sim, app.calls)) == sorted(ids * 2)
+    counted = sim.handlers.reports()[0].events["userConnected"]
+    assert (counted.sent, counted.handled, counted.failed) == (8, 4, 1)
+    assert (counted.retried, counted.duplicate) == (4, 3)
+
+
+async def test_or_only_what_failed(sim: AsyncSimulator) -> None:
+    publish(sim, 4)
+    app = HandlerApp(lambda call: "UNKNOWN" if call.number == 2 else "OK")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(retry_batch=False, **QUICK))
+        await sim.handlers.wait_idle()
+    assert len(app.calls) == 5
+    assert sim.handlers.reports()[0].total.duplicate == 0
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN"])
+async def test_codes_that_are_tried_again(sim: AsyncSimulator, code: str) -> None:
+    app = HandlerApp(lambda call: code if call.number < 3 else "OK")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(**QUICK))
+        (event_id,) = publish(sim)
+        await sim.wait_delivered(event_id)
+    assert len(app.calls) == 4
+
+
+async def test_other_codes_are_final_and_go_to_the_dead_letters(sim: AsyncSimulator) -> None:
+    app = HandlerApp(lambda call: "INVALID_ARGUMENT")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(dead_letters="chat.dlq"))
+        (event_id,) = publish(sim)
+        with pytest.raises(NotDelivered, match="failed"):
+            await sim.wait_delivered(event_id)
+        await sim.handlers.wait_idle()
+    assert len(app.calls) == 1
+    (dead,) = sim.log.read("chat.dlq", 0, 0, max_records=9)
+    assert dead.value == sim.log.read("chat", 0, 0, max_records=1)[0].value
+    assert dict(dead.headers) == {
+        "source": b"chat-0@0",
+        "reason": b"INVALID_ARGUMENT: INVALID_ARGUMENT from the app",
+    }
+
+
+async def test_attempts_may_be_bounded(sim: AsyncSimulator) -> None:
+    app = HandlerApp(lambda call: "UNAVAILABLE")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(attempts=3, dead_letters="dead", **QUICK))
+        publish(sim)
+        await sim.handlers.wait_idle()
+    assert len(app.calls) == 3
+    assert sim.handlers.reports()[0].total.given_up == 1
+    assert sim.log.bounds("dead", 0) == (0, 1)
+
+
+async def test_what_the_app_does_not_implement_is_counted_and_not_tried_again(
+    sim: AsyncSimulator,
+) -> None:
+    app = HandlerApp(lambda call: "OK" if call.service == CONNECTED else "UNIMPLEMENTED")
+    async with app.served() as target:
+        sim.handlers.add(target)
+        (event_id,) = publish(sim, name="personalChatSent")
+        with pytest.raises(NotDelivered, match="not implemented"):
+            await sim.wait_delivered(event_id)
+        await sim.handlers.wait_idle()
+    assert len(app.calls) == 1
+    assert sim.handlers.reports()[0].events["personalChatSent"].unimplemented == 1
+
+
+async def test_an_app_that_comes_later_gets_everything(sim: AsyncSimulator) -> None:
+    app = HandlerApp()
+    async with HandlerApp().served() as target:
+        pass  # a port that was free a moment ago
+    sim.handlers.add(target, DeliverySettings(**QUICK))
+    ids = publish(sim, 5)
+    delivery = sim.handlers.deliveries[target]
+    await asyncio.wait_for(
+        delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF), 20
+    )
+    assert "UNAVAILABLE" in delivery.report().reason
+    async with app.served(int(target.rpartition(":")[2])):
+        await sim.handlers.wait_idle(20)
+    assert set(ids_of(sim, app.calls)) == set(ids)
+
+
+async def test_an_app_that_hangs_is_given_its_deadline(sim: AsyncSimulator) -> None:
+    release = asyncio.Event()
+
+    async def hang(call: Call) -> str:
+        await release.wait()
+        return "OK"
+
+    app = HandlerApp(hang)
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(deadline_s=0.05))
+        publish(sim)
+        await sim.handlers.wait_idle()
+        release.set()
+    assert sim.handlers.reports()[0].events["userConnected"].failed == 1
+
+
+async def test_garbage_as_an_answer_is_a_failure(sim: AsyncSimulator) -> None:
+    app = HandlerApp(answer=b"\xff\xff\xff")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(attempts=2, **QUICK))
+        publish(sim)
+        await sim.handlers.wait_idle()
+    counted = sim.handlers.reports()[0].total
+    assert (counted.failed, counted.given_up, counted.handled) == (2, 1, 0)
+
+
+async def test_something_that_is_not_grpc(sim: AsyncSimulator) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    other = HandlerApp()
+    async with server, other.served() as target:
+        sim.handlers.add(f"127.0.0.1:{port}", DeliverySettings(**QUICK))
+        sim.handlers.add(target)
+        (event_id,) = publish(sim)
+        good = sim.handlers.deliveries[target]
+        await asyncio.wait_for(good.wait_for(lambda: good.idle and bool(other.calls)), 20)
+        with pytest.raises(NotDelivered, match="UNAVAILABLE"):
+            await sim.wait_delivered(event_id, timeout=0.5)
+        await sim.handlers.stop()
+    assert ids_of(sim, other.calls) == [event_id]
+
+
+async def test_in_order_means_one_at_a_time(sim: AsyncSimulator) -> None:
+    running = 0
+
+    async def handle(call: Call) -> str:
+        nonlocal running
+        running += 1
+        assert running == 1
+        await asyncio.sleep(0)
+        running -= 1
+        return "UNAVAILABLE" if call.number == 3 else "OK"
+
+    ids = publish(sim, 6)
+    app = HandlerApp(handle)
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(ordered=True, retry_batch=False, **QUICK))
+        await sim.handlers.wait_idle()
+    assert ids_of(sim, app.calls) == [*ids[:4], *ids[3:]]
+
+
+async def test_chaos_sends_twice_in_another_order_and_loses_answers(sim: AsyncSimulator) -> None:
+    ids = publish(sim, 20)
+    orders = []
+    for _ in range(2):
+        app = HandlerApp()
+        chaos = Chaos(duplicate=True, shuffle=True, lose_first_answer=True)
+        async with app.served() as target:
+            settings = DeliverySettings(group=target, ordered=True, chaos=chaos, **QUICK)
+            sim.handlers.add(target, settings)
+            await sim.handlers.wait_idle()
+        report = (await sim.handlers.remove(target)).total
+        assert report.handled == 20
+        assert report.sent == report.handled + report.duplicate + report.failed
+        assert report.duplicate >= 20
+        assert set(ids_of(sim, app.calls)) == set(ids)
+        orders.append(ids_of(sim, app.calls))
+    assert orders[0][:20] != ids
+
+
+async def test_what_cannot_be_read_is_set_aside(sim: AsyncSimulator) -> None:
+    app = HandlerApp()
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(dead_letters="dead"))
+        sim.publish("chat", b"not json", validate=False)
+        (event_id,) = publish(sim)
+        await sim.wait_delivered(event_id)
+        await sim.handlers.wait_idle()
+    assert sim.handlers.reports()[0].total.unreadable == 1
+    (dead,) = sim.log.read("dead", 0, 0, max_records=9)
+    assert dead.value == b"not json"
+
+
+async def test_a_group_that_begins_at_the_end(sim: AsyncSimulator) -> None:
+    publish(sim, 3)
+    app = HandlerApp()
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(start="latest"))
+        await sim.handlers.wait_idle()
+        publish(sim, 1)
+        await sim.handlers.wait_idle()
+    assert len(app.calls) == 1
+
+
+async def test_reset_and_deleted_topics_do_not_stop_it(sim: AsyncSimulator) -> None:
+    app = HandlerApp()
+    async with app.served() as target:
+        sim.handlers.add(target)
+        publish(sim, 2)
+        await sim.handlers.wait_idle()
+        sim.reset()
+        assert sim.handlers.reports()[0].total.sent == 0
+        publish(sim, 1)
+        await sim.handlers.wait_idle()
+        sim.delete_topic("chat")
+        sim.create_topic("chat", partitions=2)
+        publish(sim, 3)
+        await sim.handlers.wait_idle()
+    assert len(app.calls) == 6
+
+
+async def test_waiting_for_nobody(sim: AsyncSimulator) -> None:
+    with pytest.raises(NotDelivered, match="add one first"):
+        await sim.wait_delivered("x")
+
+
+@pytest.mark.parametrize("target", ["localhost", "127.0.0.1:0", "host:99999", "a b:1", ":1", ""])
+async def test_targets_that_cannot_be(sim: AsyncSimulator, target: str) -> None:
+    with pytest.raises(HandlerError, match="host:port"):
+        sim.handlers.add(target)
+
+
+async def test_targets_are_added_once_and_removed_by_name(sim: AsyncSimulator) -> None:
+    sim.handlers.add("127.0.0.1:6565")
+    with pytest.raises(HandlerError, match="already"):
+        sim.handlers.add("127.0.0.1:6565")
+    with pytest.raises(HandlerError, match=r"did you mean 127\.0\.0\.1:6565"):
+        await sim.handlers.remove("127.0.0.1:6566")
+    with pytest.raises(HandlerError, match="did you mean chat"):
+        sim.handlers.add("127.0.0.1:1", DeliverySettings(topics=("chats",)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("start", "middle"),
+        ("batch_size", 0),
+        ("attempts", 0),
+        ("backoff_s", 0.0),
+        ("deadline_s", 0.0),
+        ("retried_codes", frozenset({"UNAVAILABEL"})),
+        ("retried_codes", frozenset({"UNIMPLEMENTED"})),
+    ],
+)
+def test_settings_that_cannot_be(setting: str, value: Any) -> None:
+    with pytest.raises(InvalidDeliverySetting, match=setting):
+        DeliverySettings(**{setting: value})
