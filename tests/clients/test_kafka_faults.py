@@ -119,24 +119,33 @@ def test_consumer_survives_a_broken_fetch(sim: Simulator, effect: dict[str, Any]
     assert sim.kafka.wait_for_commit("g", "t", offset=1) == 1
 
 
-def test_consumer_whose_session_expires_joins_again(sim: Simulator) -> None:
-    sim.create_topic("t")
-    send(producer(sim), "t", b"1")
-    reading = consumer(sim, {"session.timeout.ms": 6000, "heartbeat.interval.ms": 50})
-    reading.subscribe(["t"])
-    assert reading.poll(20) is not None
-    fault = sim.kafka.add_fault(api="Heartbeat", group="g", expire_session=True, times=1)
-    joined = len(sim.kafka.requests(api="JoinGroup", error="NONE"))
-    fault.wait(timeout=20)
-    again = 0
-    for _ in range(200):
-        reading.poll(0.05)
-        again = len(sim.kafka.requests(api="JoinGroup", error="NONE")) - joined
-        if again:
-            break
-    reading.close()
-    assert again == 1
-    assert sim.kafka.requests(api="Heartbeat", error="UNKNOWN_MEMBER_ID")
+@pytest.mark.parametrize(
+    ("beat", "settings"),
+    [
+        ("Heartbeat", {"heartbeat.interval.ms": 50}),
+        ("ConsumerGroupHeartbeat", {"group.protocol": "consumer"}),
+    ],
+)
+def test_consumer_whose_session_expires_joins_again(beat: str, settings: dict[str, Any]) -> None:
+    config = {
+        "group.consumer.min.heartbeat.interval.ms": 50,
+        "group.consumer.heartbeat.interval.ms": 50,
+    }
+    with Simulator(config=config) as sim:
+        sim.create_topic("t")
+        send(producer(sim), "t", b"1")
+        reading = consumer(sim, settings)
+        reading.subscribe(["t"])
+        assert reading.poll(20) is not None
+        with sim.kafka.fault(api=beat, group="g", expire_session=True, times=1) as fault:
+            fault.wait(timeout=20)
+        (refused,) = sim.kafka.requests(fault=fault.id)
+        assert refused.errors == ("UNKNOWN_MEMBER_ID",)
+        send(producer(sim), "t", b"2")
+        message = reading.poll(20)
+        while message is None or message.error() or message.value() != b"2":
+            message = reading.poll(20)
+        reading.close()
 
 
 def test_commit_that_is_refused_is_told(sim: Simulator) -> None:

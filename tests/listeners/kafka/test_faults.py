@@ -348,7 +348,8 @@ async def test_leader_moves_before_the_request_is_handled(trio: AsyncSimulator) 
     trio.kafka.add_fault(api="Produce", topic="t", move_leader=True, times=1)
     address = {info.node_id: info.address for info in trio.kafka.brokers()}[place.leader]
     async with await Wire.connect(address) as wire:
-        await wire.ask(PRODUCE, 9, **produce("t", batch()))
+        answer = await wire.ask(PRODUCE, 9, **produce("t", batch()))
+    assert errors(answer) == ["not_leader_or_follower"]
     moved = trio.kafka.place("t")
     assert moved.leader != place.leader
     assert moved.leader_epoch == place.leader_epoch + 1
@@ -359,7 +360,7 @@ async def test_coordinator_moves(trio: AsyncSimulator) -> None:
     trio.kafka.add_fault(api="Heartbeat", move_coordinator=True, times=1)
     address = {info.node_id: info.address for info in trio.kafka.brokers()}[before]
     async with await Wire.connect(address) as wire:
-        await beat(wire, "m", 1)
+        assert await beat(wire, "m", 1) == "not_coordinator"
     assert trio.kafka.coordinator(group="g") != before
 
 
