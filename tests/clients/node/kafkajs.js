@@ -30,7 +30,7 @@ const CODECS = {
   zstd: CompressionTypes.ZSTD,
 };
 
-const kafka = (servers) => new Kafka({ brokers: [servers], logLevel: logLevel.NOTHING });
+const kafka = (servers) => new Kafka({ brokers: servers.split(","), logLevel: logLevel.NOTHING });
 
 // Producing
 

@@ -14,7 +14,7 @@ import {
 
 import { Reader, serve, text } from "./serving.js";
 
-const base = (servers) => ({ clientId: "platformatic", bootstrapBrokers: [servers] });
+const base = (servers) => ({ clientId: "platformatic", bootstrapBrokers: servers.split(",") });
 
 async function using(client, work) {
   try {

@@ -94,7 +94,8 @@ class Reader:
             if time.monotonic() > end:
                 raise TimeoutError(f"{len(self._records)} of {count} records came")
             time.sleep(0.005)
-        taken, self._records = self._records[:count], self._records[count:]
+        taken = self._records[:count]
+        del self._records[:count]  # the list itself, which the other thread adds to
         return taken
 
     def call(self, work: Callable[[Any], R]) -> R:
@@ -111,7 +112,7 @@ class Reader:
     def _run(self) -> None:
         try:
             while not self._closing:
-                self._records += self._poll(self._consumer)
+                self._records.extend(self._poll(self._consumer))
                 self._assigned = self._partitions(self._consumer)
                 self._answer_calls()
         except Exception as error:

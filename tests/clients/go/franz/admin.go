@@ -14,7 +14,7 @@ import (
 func administer[T any](
 	ask serving.Ask, work func(context.Context, *kadm.Client) (T, error),
 ) (T, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(ask.Servers))
+	client, err := kgo.NewClient(kgo.SeedBrokers(ask.Addresses()...))
 	if err != nil {
 		var nothing T
 		return nothing, err

@@ -34,7 +34,7 @@ var codecs = map[string]kgo.CompressionCodec{
 
 func producer(ask serving.Ask, options ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append(options,
-		kgo.SeedBrokers(ask.Servers),
+		kgo.SeedBrokers(ask.Addresses()...),
 		kgo.AllowAutoTopicCreation(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	)...)
@@ -96,7 +96,7 @@ func (franz) Transact(ask serving.Ask) error {
 // Relay upper-cases records, with the group's offset in the same transaction.
 func (franz) Relay(ask serving.Ask) error {
 	session, err := kgo.NewGroupTransactSession(
-		kgo.SeedBrokers(ask.Servers),
+		kgo.SeedBrokers(ask.Addresses()...),
 		kgo.AllowAutoTopicCreation(),
 		kgo.TransactionalID(ask.Transaction),
 		kgo.ConsumerGroup(ask.Group),
@@ -220,7 +220,7 @@ func (franz) Open(ask serving.Ask) (serving.Reader, error) {
 		level = kgo.ReadCommitted()
 	}
 	return new(reader).start(
-		kgo.SeedBrokers(ask.Servers),
+		kgo.SeedBrokers(ask.Addresses()...),
 		kgo.FetchIsolationLevel(level),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{ask.Topic: {0: offset}}),
 	)
@@ -240,7 +240,7 @@ func endOf(ask serving.Ask) (int64, error) {
 func (franz) Join(ask serving.Ask) (serving.Reader, error) {
 	r := new(reader)
 	return r.start(
-		kgo.SeedBrokers(ask.Servers),
+		kgo.SeedBrokers(ask.Addresses()...),
 		kgo.ConsumerGroup(ask.Group),
 		kgo.ConsumeTopics(ask.Topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -10,7 +10,7 @@ import (
 
 // administer does something with a client for administration.
 func administer[T any](ask serving.Ask, work func(sarama.ClusterAdmin) (T, error)) (T, error) {
-	admin, err := sarama.NewClusterAdmin([]string{ask.Servers}, config())
+	admin, err := sarama.NewClusterAdmin(ask.Addresses(), config())
 	if err != nil {
 		var nothing T
 		return nothing, err

@@ -39,7 +39,7 @@ func producer(ask serving.Ask, change func(*sarama.Config)) (sarama.SyncProducer
 	config.Producer.RequiredAcks = sarama.WaitForAll
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	change(config)
-	return sarama.NewSyncProducer([]string{ask.Servers}, config)
+	return sarama.NewSyncProducer(ask.Addresses(), config)
 }
 
 func transactional(ask serving.Ask) (sarama.SyncProducer, error) {
@@ -120,7 +120,7 @@ func (client) Relay(ask serving.Ask) error {
 		return err
 	}
 	defer producer.Close()
-	member, err := join(ask.Servers, ask.Group, ask.Source)
+	member, err := join(ask.Addresses(), ask.Group, ask.Source)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (client) Open(ask serving.Ask) (serving.Reader, error) {
 	if ask.Committed {
 		config.Consumer.IsolationLevel = sarama.ReadCommitted
 	}
-	client, err := sarama.NewClient([]string{ask.Servers}, config)
+	client, err := sarama.NewClient(ask.Addresses(), config)
 	if err != nil {
 		return nil, err
 	}
@@ -224,15 +224,15 @@ type member struct {
 }
 
 func (client) Join(ask serving.Ask) (serving.Reader, error) {
-	return join(ask.Servers, ask.Group, ask.Topic)
+	return join(ask.Addresses(), ask.Group, ask.Topic)
 }
 
-func join(servers, group, topic string) (*member, error) {
+func join(servers []string, group, topic string) (*member, error) {
 	config := config()
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	config.Consumer.Offsets.AutoCommit.Enable = false
 	config.Consumer.Group.Heartbeat.Interval = 100 * time.Millisecond
-	joined, err := sarama.NewConsumerGroup([]string{servers}, group, config)
+	joined, err := sarama.NewConsumerGroup(servers, group, config)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -46,6 +47,11 @@ type Ask struct {
 	Config      map[string]string
 	Name        string
 	Value       string
+}
+
+// Addresses are those of the servers, one by one.
+func (ask Ask) Addresses() []string {
+	return strings.Split(ask.Servers, ",")
 }
 
 // Reader is a consumer that reads in the background.
