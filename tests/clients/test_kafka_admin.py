@@ -8,6 +8,16 @@ from kafka_clients import Client, Draft
 pytestmark = pytest.mark.timeout(600)  # the first test of a library builds its program
 
 
+def test_topics(client: Client) -> None:
+    client.ask("create_topic", topic="t", partitions=2, config={"retention.ms": "1234567"})
+    assert client.ask("topics")["t"] == 2
+    client.ask("grow", topic="t", partitions=3)
+    assert client.ask("topics")["t"] == 3
+    assert client.produce("t", [Draft("in the new one", partition=2)]) == [0]
+    client.ask("delete_topic", topic="t")
+    assert "t" not in client.ask("topics")
+
+
 def test_settings_of_a_topic(client: Client) -> None:
     client.ask("create_topic", topic="t", partitions=1, config={"retention.ms": "1234567"})
     assert client.ask("config", topic="t", name="retention.ms") == "1234567"
