@@ -40,6 +40,11 @@ class Tls:
         if self.client_auth in ("requested", "required") and self.client_ca is None:
             raise InvalidSetting("client_ca", None, "client certificates need an authority")
 
+    @property
+    def demanded(self) -> ClientAuth:
+        """Whether clients must show a certificate."""
+        return self.client_auth or ("none" if self.client_ca is None else "required")
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaSecurity:

@@ -19,6 +19,8 @@ from simulator.security import KafkaSecurity
 HANDSHAKE_SECONDS: Final = 10.0
 """How long a client may take for the handshake of TLS."""
 
+AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+
 
 class Guard:
     """What all brokers know of users and ACLs. Without settings everybody may do everything."""
@@ -49,6 +51,20 @@ class Guard:
 
             session.principal = principal_of(certificate)
         return session
+
+    @cached_property
+    def broker_settings(self) -> dict[str, str]:
+        """What DescribeConfigs tells of a broker's security, by Kafka's names."""
+        security = self.security
+        told = {}
+        if security.authorize:
+            told["authorizer.class.name"] = AUTHORIZER
+        if security.sasl:
+            told["sasl.enabled.mechanisms"] = ",".join(security.mechanisms)
+            told["connections.max.reauth.ms"] = str(security.reauthenticate_ms)
+        if security.tls is not None:
+            told["ssl.client.auth"] = security.tls.demanded
+        return told
 
     def nonce(self) -> str:
         """A nonce that was not used before; the same ones in every run with the same seed."""

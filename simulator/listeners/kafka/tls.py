@@ -55,7 +55,7 @@ def server_context(tls: Tls) -> ssl.SSLContext:
             "a PEM file with the authorities of client certificates",
             lambda: context.load_verify_locations(authorities),
         )
-        context.verify_mode = _CLIENT_AUTH[tls.client_auth or "required"]
+        context.verify_mode = _CLIENT_AUTH[tls.demanded]
     return context
 
 

@@ -8,28 +8,39 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch
 from kafka_wire import (
+    ALTER_CLIENT_QUOTAS,
+    ALTER_CONFIGS,
     ALTER_PARTITION_REASSIGNMENTS,
+    ALTER_REPLICA_LOG_DIRS,
     ALTER_USER_SCRAM_CREDENTIALS,
     API_VERSIONS,
     CONSUMER_GROUP_DESCRIBE,
     CONSUMER_GROUP_HEARTBEAT,
     CREATE_ACLS,
+    CREATE_PARTITIONS,
     CREATE_TOPICS,
     DELETE_ACLS,
     DELETE_GROUPS,
+    DELETE_RECORDS,
     DELETE_TOPICS,
     DESCRIBE_ACLS,
+    DESCRIBE_CLIENT_QUOTAS,
     DESCRIBE_CLUSTER,
+    DESCRIBE_CONFIGS,
     DESCRIBE_GROUPS,
+    DESCRIBE_LOG_DIRS,
     DESCRIBE_QUORUM,
+    DESCRIBE_TOPIC_PARTITIONS,
     DESCRIBE_USER_SCRAM_CREDENTIALS,
     ELECT_LEADERS,
     FETCH,
     FIND_COORDINATOR,
     HEARTBEAT,
+    INCREMENTAL_ALTER_CONFIGS,
     INIT_PRODUCER_ID,
     JOIN_GROUP,
     LEAVE_GROUP,
+    LIST_CONFIG_RESOURCES,
     LIST_GROUPS,
     LIST_OFFSETS,
     LIST_PARTITION_REASSIGNMENTS,
@@ -102,13 +113,27 @@ NEEDED: dict[int, tuple[str, list[tuple[ResourceType, Operation]]]] = {
     ALTER_PARTITION_REASSIGNMENTS: (DENIED_CLUSTER, [(CLUSTER, ALTER)]),
     LIST_PARTITION_REASSIGNMENTS: (DENIED_CLUSTER, [(CLUSTER, DESCRIBE)]),
     DESCRIBE_QUORUM: (DENIED_CLUSTER, [(CLUSTER, DESCRIBE)]),
+    CREATE_PARTITIONS: (DENIED_TOPIC, [(TOPIC, ALTER)]),
+    DELETE_RECORDS: (DENIED_TOPIC, [(TOPIC, DELETE)]),
+    ALTER_REPLICA_LOG_DIRS: (DENIED_CLUSTER, [(CLUSTER, ALTER)]),
+    DESCRIBE_LOG_DIRS: (DENIED_CLUSTER, [(CLUSTER, DESCRIBE)]),
+    DESCRIBE_CLIENT_QUOTAS: (DENIED_CLUSTER, [(CLUSTER, Operation.DESCRIBE_CONFIGS)]),
+    ALTER_CLIENT_QUOTAS: (DENIED_CLUSTER, [(CLUSTER, Operation.ALTER_CONFIGS)]),
+    DESCRIBE_CONFIGS: (DENIED_TOPIC, [(TOPIC, Operation.DESCRIBE_CONFIGS)]),
+    ALTER_CONFIGS: (DENIED_TOPIC, [(TOPIC, Operation.ALTER_CONFIGS)]),
+    INCREMENTAL_ALTER_CONFIGS: (DENIED_TOPIC, [(TOPIC, Operation.ALTER_CONFIGS)]),
+    LIST_CONFIG_RESOURCES: (DENIED_CLUSTER, [(CLUSTER, Operation.DESCRIBE_CONFIGS)]),
 }
 """What is told without any ACL, and the ACLs with which the API does what it is asked."""
+
+TOLD_SINCE = {DESCRIBE_LOG_DIRS: 3}
+"""Before, the answer is empty."""
 
 FREE = (
     API_VERSIONS,
     ALTER_USER_SCRAM_CREDENTIALS,
     DESCRIBE_CLUSTER,
+    DESCRIBE_TOPIC_PARTITIONS,
     LIST_GROUPS,
     SASL_AUTHENTICATE,
     SASL_HANDSHAKE,
@@ -157,7 +182,8 @@ async def test_is_refused_without_and_served_with_acls(
     before = {info.name: info.partitions for info in sim.topics()}
     for version in versions:
         answer = await wire.ask(key, version, **requests(sim, key, version))
-        assert errors_in(answer) == {refused}, version
+        tellable = version >= TOLD_SINCE.get(key, 0)
+        assert errors_in(answer) == ({refused} if tellable else set()), version
     assert {info.name: info.partitions for info in sim.topics()} == before
     for resource, operation in needed:
         let(acls, resource, operation)
@@ -171,6 +197,10 @@ async def test_needs_nothing(sim: AsyncSimulator, wire: Wire, key: int) -> None:
     for version in range(served.min_version, served.max_version + 1):
         answer = await wire.ask(key, version, **requests(sim, key, version))
         assert not any(error.endswith("authorization_failed") for error in errors_in(answer))
+
+
+def test_no_api_is_left_open() -> None:
+    assert set(NAMES) == {*NEEDED, *FREE}
 
 
 async def told_topics(wire: Wire, version: int = 9) -> dict[str, int]:
@@ -226,6 +256,23 @@ async def test_the_id_of_a_hidden_topic_tells_no_name(sim: AsyncSimulator, wire:
     assert topic.topic_id == topic_id
     (topic,) = (await wire.ask(METADATA, 12, **named("secret", create=False))).topics
     assert (topic.error_code.name, topic.topic_id) == (DENIED_TOPIC, None)
+
+
+async def test_partitions_are_told_of_what_may_be_described(wire: Wire, acls: Acls) -> None:
+    def asked(*names: str) -> dict[str, Any]:
+        return {
+            "topics": lambda make: tuple(make("TopicRequest", name=name) for name in names),
+            "response_partition_limit": 100,
+            "cursor": None,
+        }
+
+    let(acls, TOPIC, READ)
+    answer = await wire.ask(DESCRIBE_TOPIC_PARTITIONS, 0, **asked())
+    assert [topic.name for topic in answer.topics] == ["t"]
+    answer = await wire.ask(DESCRIBE_TOPIC_PARTITIONS, 0, **asked("secret", "t"))
+    found = {topic.name: topic for topic in answer.topics}
+    assert (found["secret"].error_code.name, found["secret"].topic_id) == (DENIED_TOPIC, None)
+    assert found["t"].topic_authorized_operations == 1 << READ | 1 << DESCRIBE
 
 
 async def test_cluster_operations_are_true(wire: Wire, acls: Acls) -> None:

@@ -82,11 +82,13 @@ def _check_allowed(request: Request, kind: int, name: str) -> None:
 def _of_this_broker(request: Request) -> dict[str, str]:
     """The settings that each broker has for itself."""
     host, port = request.local
+    guard = request.cluster.guard
     rack = request.cluster.placement.nodes[request.node_id].rack
     settings = {
         "broker.id": str(request.node_id),
-        "listeners": f"PLAINTEXT://{host}:{port}",
+        "listeners": f"{guard.security.protocol}://{host}:{port}",
         "node.id": str(request.node_id),
+        **guard.broker_settings,
     }
     return settings if rack is None else {**settings, "broker.rack": rack}
 
