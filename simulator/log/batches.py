@@ -161,6 +161,11 @@ def _whole(data: bytes, at: int) -> int | None:
     return None if left < _PREFIX_BYTES + length else _PREFIX_BYTES + length
 
 
+def end_offset(raw: bytes) -> int:
+    """The offset behind the last record of a batch in the log."""
+    return int.from_bytes(raw[:8], "big") + int.from_bytes(raw[23:27], "big") + 1
+
+
 def placed(raw: bytes, base_offset: int, leader_epoch: int) -> bytes:
     """The batch with its base offset and leader epoch set; the CRC covers neither."""
     head = struct.pack(">q4si", base_offset, raw[8:12], leader_epoch)

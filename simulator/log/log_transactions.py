@@ -58,6 +58,15 @@ class LogTransactions:
         index = self._find(topic, partition).transactions
         return index.is_open(producer_id, producer_epoch)
 
+    def open_epoch(self, topic: str, partition: int, producer_id: int) -> int | None:
+        """The epoch in which the producer has a transaction open there; None if it has none."""
+        found = self._find(topic, partition).transactions.open.get(producer_id)
+        return None if found is None else found.producer_epoch
+
+    def forget_producers(self, topic: str, partition: int) -> None:
+        """Let producers go on with whatever sequence they have come to."""
+        self._find(topic, partition).producers.clear()
+
     def producers(self, topic: str, partition: int) -> list[ActiveProducer]:
         """The producers that the partition knows, by id."""
         found = self._find(topic, partition)

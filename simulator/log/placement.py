@@ -267,7 +267,7 @@ class Placement:
         moved = self._coordinators.get((kind, key))
         if moved is not None:
             return moved
-        return self._places[_COORDINATOR_TOPICS[kind]][_coordinator_partition(key)].leader
+        return self._places[_COORDINATOR_TOPICS[kind]][coordinator_partition(key)].leader
 
     def move_coordinator(self, kind: CoordinatorKind, key: str, to: int) -> None:
         """Make another broker the coordinator of one key, as long as it runs.
@@ -337,7 +337,7 @@ def _by_racks(nodes: Sequence[Node]) -> list[int]:
     return [node for row in zip_longest(*racks.values()) for node in row if node is not None]
 
 
-def _coordinator_partition(key: str) -> int:
+def coordinator_partition(key: str) -> int:
     """The partition that Kafka's coordinators keep a key in: the hash of a Java string."""
     data = key.encode("utf-16-be", "surrogatepass")
     value = 0

@@ -19,8 +19,10 @@ from simulator.listeners.kafka.guard import Guard
 from simulator.listeners.kafka.held_requests import HeldRequests
 from simulator.listeners.kafka.request_log import RequestLog
 from simulator.listeners.kafka.request_view import Viewer
+from simulator.listeners.kafka.transactions import TransactionCoordinator
 from simulator.log import PartitionNotFound, TopicInfo, TopicLog
 from simulator.log.placement import CoordinatorKind, Moved, PartitionPlace, Placement
+from simulator.log.transactions import Transactions
 from simulator.publishing import Publisher
 from simulator.scenario.randomness import Randomness
 
@@ -94,6 +96,17 @@ class Cluster:
         self.faults = Faults(lambda: Randomness(seed).fork("kafka faults").random)
         self.request_log = RequestLog(Viewer(self.topic_name, clock.wall_seconds).view)
         self._producer_ids = count()
+        self.transactions = TransactionCoordinator(
+            log,
+            clock,
+            Transactions(
+                self.new_producer_id,
+                config.int("transaction.max.timeout.ms"),
+                config.int("transactional.id.expiration.ms"),
+            ),
+            lambda topic, partition: self.place(topic, partition).leader,
+            publisher.now_ms,
+        )
 
     def close(self) -> None:
         """Time nothing any more."""
@@ -201,6 +214,8 @@ class Cluster:
             name = self.log.topic_name(topic_id)
             if name is not None:
                 self.log.begin_epoch(name, partition, place.leader_epoch)
+        if moved:
+            self.transactions.settle()
         self.held.refuse_moved(self.placement)
         self._rebalance_later()
         return bool(moved)

@@ -18,7 +18,10 @@ class Feature(NamedTuple):
     level: int
 
 
-FEATURES: Final = (Feature("group.version", 0, 1, 1),)
+FEATURES: Final = (
+    Feature("group.version", 0, 1, 1),
+    Feature("transaction.version", 0, 2, 2),
+)
 
 EPOCH: Final = 1
 """Of the finalized features: they have been finalized once."""

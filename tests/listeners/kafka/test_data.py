@@ -71,16 +71,6 @@ async def test_a_batch_is_read_through_every_door(sim: AsyncSimulator, wire: Wir
         (b"", "invalid_record"),
         (None, "invalid_record"),
         (build_batch([(0, None, bytes(1_048_588), ())]), "message_too_large"),
-        (
-            build_batch(
-                [(0, None, b"", ())],
-                producer_id=1,
-                producer_epoch=0,
-                base_sequence=0,
-                transactional=True,
-            ),
-            "invalid_txn_state",
-        ),
     ],
 )
 async def test_bad_batches_are_refused(
@@ -188,14 +178,6 @@ async def test_idempotent_producers(wire: Wire) -> None:
     assert (await send(9)).error_code.name == "out_of_order_sequence_number"
     assert (await send(0, epoch=1)).base_offset == 3
     assert (await send(3)).error_code.name == "invalid_producer_epoch"
-
-
-async def test_transactions_are_refused_at_once(wire: Wire) -> None:
-    answer = await wire.ask(
-        INIT_PRODUCER_ID, 4, transactional_id="x", transaction_timeout=seconds(1)
-    )
-    assert answer.error_code.name == "transactional_id_authorization_failed"
-    assert answer.producer_id == -1
 
 
 # --- Fetch ---------------------------------------------------------------------------------

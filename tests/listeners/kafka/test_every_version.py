@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch
 from kafka_wire import (
+    ADD_OFFSETS_TO_TXN,
+    ADD_PARTITIONS_TO_TXN,
     ALTER_CLIENT_QUOTAS,
     ALTER_CONFIGS,
     ALTER_PARTITION_REASSIGNMENTS,
@@ -31,8 +33,10 @@ from kafka_wire import (
     DESCRIBE_LOG_DIRS,
     DESCRIBE_QUORUM,
     DESCRIBE_TOPIC_PARTITIONS,
+    DESCRIBE_TRANSACTIONS,
     DESCRIBE_USER_SCRAM_CREDENTIALS,
     ELECT_LEADERS,
+    END_TXN,
     FETCH,
     FIND_COORDINATOR,
     HEARTBEAT,
@@ -54,6 +58,7 @@ from kafka_wire import (
     SASL_AUTHENTICATE,
     SASL_HANDSHAKE,
     SYNC_GROUP,
+    TXN_OFFSET_COMMIT,
     Make,
     Wire,
     acl,
@@ -62,6 +67,7 @@ from kafka_wire import (
     produce,
     seconds,
 )
+from transaction_requests import REQUESTS
 
 from simulator import AsyncSimulator
 from simulator.listeners.kafka.registry import registered
@@ -71,6 +77,8 @@ BATCH = build_batch([(5, b"k", b"v", ())])
 
 def requests(sim: AsyncSimulator, key: int, version: int) -> dict[str, Any]:
     """A request that can be served, if no more is known than that topic `t` exists."""
+    if key in REQUESTS:
+        return REQUESTS[key]
     topic_id = sim.log.topic("t").topic_id
     group = {"group_id": "g", "member_id": "", "generation_id": -1, "session_timeout": seconds(10)}
 
@@ -280,7 +288,7 @@ def errors_in(answer: Any) -> set[str]:
     elif hasattr(answer, "__dataclass_fields__"):
         for name in answer.__dataclass_fields__:
             value = getattr(answer, name)
-            if name == "error_code":
+            if name in ("error_code", "partition_error_code"):
                 found.add(value.name)
             else:
                 found |= errors_in(value)
@@ -288,6 +296,11 @@ def errors_in(answer: Any) -> set[str]:
 
 
 EXPECTED = {
+    ADD_PARTITIONS_TO_TXN: {"invalid_producer_id_mapping"},
+    ADD_OFFSETS_TO_TXN: {"invalid_producer_id_mapping"},
+    END_TXN: {"invalid_producer_id_mapping"},
+    TXN_OFFSET_COMMIT: {"invalid_producer_id_mapping"},
+    DESCRIBE_TRANSACTIONS: {"transactional_id_not_found"},
     ELECT_LEADERS: {"election_not_needed"},
     HEARTBEAT: {"unknown_member_id"},
     LEAVE_GROUP: {"unknown_member_id"},

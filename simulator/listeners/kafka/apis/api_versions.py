@@ -6,7 +6,8 @@ Behavior
   ranges, so that the client tries again with one that is (KIP-35).
 - A client name or version of odd characters is INVALID_REQUEST (KIP-511).
 - Tells the features of the cluster (KIP-584): clients ask for consumer groups where they see
-  `group.version`.
+  `group.version`, and where `transaction.version` is 2 they end each transaction with the next
+  epoch, and do not add partitions before they write to them (KIP-890).
 
 Version notes
 - 1 adds the throttle time; 3 is flexible and names the client's software (KIP-511), though the

@@ -15,7 +15,9 @@ Behavior
 - For a `last_fetched_epoch` whose records end earlier, the place where the histories part.
 - A client may open a session, and then names only what changes (KIP-227): see `fetch_sessions`.
   FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
-- Without transactions the last stable offset is the high watermark.
+- Readers of committed records (isolation level 1) get batches up to the last stable offset, where
+  the oldest open transaction begins, and the aborted transactions to pass over. The end of a
+  transaction wakes those who wait.
 
 Version notes
 - 5 adds the start offset; 7 sessions; 9 leader epochs (KIP-320); 11 the rack (KIP-392); 12 is
@@ -26,6 +28,7 @@ Version notes
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from kio.schema.errors import ErrorCode
@@ -39,6 +42,7 @@ from simulator.listeners.kafka.fetch_sessions import (
     Wanted,
     Watermarks,
 )
+from simulator.listeners.kafka.isolation import aborted_in, is_committed
 from simulator.listeners.kafka.leadership import (
     NO_EPOCH,
     REDIRECTED,
@@ -51,6 +55,7 @@ from simulator.listeners.kafka.registry import Request, api, later
 from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.leader_epochs import UNDEFINED, EpochEnd
+from simulator.log.transaction_index import AbortedTransaction
 
 
 class _Failed(Exception):
@@ -67,6 +72,8 @@ class _Found(NamedTuple):
     start: int
     end: int
     parted: EpochEnd | None = None
+    stable: int = -1
+    aborted: Sequence[AbortedTransaction] = ()
 
 
 class _Collected(NamedTuple):
@@ -208,7 +215,7 @@ def _response(request: Request, granted: Granted, collected: _Collected) -> Any:
 def _is_told(session: FetchSession, found: _Found) -> bool:
     """Whether the client of a session must be told, which is noted."""
     key = (found.wanted.topic, found.wanted.partition)
-    marks = Watermarks(found.end, found.end, found.start)
+    marks = Watermarks(found.end, found.stable, found.start)
     failed = found.code is not ErrorCode.none or found.parted is not None
     return session.told(key, marks, failed=failed, records=bool(found.records))
 
@@ -238,6 +245,7 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
         raise _Failed(ErrorCode.topic_authorization_failed)
     try:
         start, end = log.bounds(topic, wanted.partition)
+        stable = log.transactions.last_stable_offset(topic, wanted.partition)
         code = leader_error(
             request,
             topic,
@@ -250,12 +258,15 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
         if wanted.last_fetched_epoch != NO_EPOCH:
             parted = _parted(request, topic, wanted)
             if parted is not None:
-                return _Found(wanted, ErrorCode.none, b"", start, end, parted)
+                return _Found(wanted, ErrorCode.none, b"", start, end, parted, stable)
         if not start <= wanted.offset <= end:
             raise _Failed(ErrorCode.offset_out_of_range)
         if not first and limit <= 0:
-            return _Found(wanted, ErrorCode.none, b"", start, end)
-        batches = log.read_batches(topic, wanted.partition, wanted.offset, max(limit, 0))
+            return _Found(wanted, ErrorCode.none, b"", start, end, None, stable)
+        committed = is_committed(request)
+        batches = log.read_batches(
+            topic, wanted.partition, wanted.offset, max(limit, 0), committed=committed
+        )
     except (TopicNotFound, PartitionNotFound):
         raise _Failed(ErrorCode.unknown_topic_or_partition) from None
     except OffsetOutOfRange:
@@ -263,7 +274,10 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
     if not first and batches and len(batches[0]) > limit:
         batches = []
     records = batches[0] if len(batches) == 1 else Pieces(batches)
-    return _Found(wanted, ErrorCode.none, records, start, end)
+    aborted: Sequence[AbortedTransaction] = ()
+    if committed:
+        aborted = aborted_in(request, topic, wanted.partition, wanted.offset, batches)
+    return _Found(wanted, ErrorCode.none, records, start, end, None, stable, aborted)
 
 
 def _parted(request: Request, topic: str, wanted: Wanted) -> EpochEnd | None:
@@ -279,7 +293,7 @@ _UNKNOWN = (ErrorCode.unknown_topic_or_partition, ErrorCode.unknown_topic_id)
 
 
 def _partition(request: Request, found: _Found) -> Any:
-    committed = request.body.isolation_level == 1 and found.code is ErrorCode.none
+    committed = is_committed(request) and found.code is ErrorCode.none
     told = committed or found.code in _UNKNOWN
     more: dict[str, Any] = {}
     if found.code in REDIRECTED and request.version >= 16:
@@ -293,9 +307,18 @@ def _partition(request: Request, found: _Found) -> Any:
         partition_index=found.wanted.partition,
         error_code=found.code,
         high_watermark=found.end,
-        last_stable_offset=found.end,
+        last_stable_offset=found.stable,
         log_start_offset=found.start,
-        aborted_transactions=() if told else None,
+        aborted_transactions=tuple(
+            request.schema.make(
+                "AbortedTransaction",
+                producer_id=each.producer_id,
+                first_offset=each.first_offset,
+            )
+            for each in found.aborted
+        )
+        if told
+        else None,
         preferred_read_replica=-1,
         records=found.records,
         **more,

@@ -1,10 +1,10 @@
 """FindCoordinator, key 10, versions 0 to 5.
 
 Behavior
-- Keys are spread over the brokers as by the partitions of `__consumer_offsets`, whose leaders
-  coordinate; a test may move single ones. COORDINATOR_NOT_AVAILABLE where no such leader runs.
-- Transactions are not served: a transactional id is refused as not authorized, which ends the
-  producer with an error at once. Other kinds of keys are INVALID_REQUEST.
+- Groups and transactional ids are spread over the brokers as by the partitions of
+  `__consumer_offsets` and `__transaction_state`, whose leaders coordinate; a test may move single
+  ones. COORDINATOR_NOT_AVAILABLE where no such leader runs. Other kinds of keys are
+  INVALID_REQUEST.
 
 Version notes
 - 1 adds the kind of key; 3 is flexible; 4 asks for several keys at once (KIP-699); 5 is of KIP-890;
@@ -51,10 +51,12 @@ def _found(request: Request, kind: int, key: str) -> dict[str, Any]:
     if kind == GROUP and not request.allowed(Operation.DESCRIBE, ResourceType.GROUP, key):
         text = "Group authorization failed." if request.version < 4 else ""
         return _none(ErrorCode.group_authorization_failed, text)
-    if kind == TRANSACTION:
-        text = "this broker serves no transactions and no share groups"
+    if kind == TRANSACTION and not request.allowed(
+        Operation.DESCRIBE, ResourceType.TRANSACTIONAL_ID, key
+    ):
+        text = "Transactional Id authorization failed." if request.version < 4 else ""
         return _none(ErrorCode.transactional_id_authorization_failed, text)
-    if kind != GROUP:
+    if kind not in (GROUP, TRANSACTION):
         text = "" if kind == SHARE and request.version >= 4 else MALFORMED
         return _none(ErrorCode.invalid_request, text)
     node_id = request.cluster.placement.coordinator(CoordinatorKind(kind), key)

@@ -23,6 +23,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.isolation import is_committed
 from simulator.listeners.kafka.leadership import NO_EPOCH, leader_error
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import PartitionNotFound, TopicLog, TopicNotFound
@@ -73,6 +74,8 @@ def _partition(request: Request, topic: str, wanted: Any, twice: set[tuple[str, 
             offset, timestamp = _find(
                 request.cluster.log, topic, wanted.partition_index, wanted.timestamp
             )
+            if is_committed(request):
+                offset, timestamp = _stable(request, topic, wanted, offset, timestamp)
     except (TopicNotFound, PartitionNotFound):
         code = ErrorCode.unknown_topic_or_partition
     return request.schema.make(
@@ -85,6 +88,19 @@ def _partition(request: Request, topic: str, wanted: Any, twice: set[tuple[str, 
         if offset < 0
         else request.cluster.log.epoch_at(topic, wanted.partition_index, offset),
     )
+
+
+def _stable(
+    request: Request, topic: str, wanted: Any, offset: int, timestamp: int
+) -> tuple[int, int]:
+    """What a reader of committed records is told."""
+    log = request.cluster.log
+    stable = log.transactions.last_stable_offset(topic, wanted.partition_index)
+    if wanted.timestamp == LATEST:
+        return stable, timestamp
+    if wanted.timestamp in (EARLIEST, EARLIEST_LOCAL) or offset < stable:
+        return offset, timestamp
+    return -1, -1
 
 
 def _error(request: Request, topic: str, wanted: Any, twice: set[tuple[str, int]]) -> ErrorCode:

@@ -5,11 +5,12 @@ Behavior
   and there is no error. Topics null means everything committed.
 - UNKNOWN_TOPIC_ID from version 10 on. Members of consumer groups may ask in their present epoch:
   UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH.
+- UNSTABLE_OFFSET_COMMIT for an offset that an open transaction may change, where stable ones are
+  asked for.
 
 Version notes
-- 2 allows null topics; 5 adds leader epochs (KIP-320); 6 is flexible; 7 asks for stable offsets,
-  which they all are without transactions (KIP-447); 8 takes several groups (KIP-709); 9 adds the
-  member (KIP-848); 10 names topics by id.
+- 2 allows null topics; 5 adds leader epochs (KIP-320); 6 is flexible; 7 asks for stable offsets
+  (KIP-447); 8 takes several groups (KIP-709); 9 adds the member (KIP-848); 10 names topics by id.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def _topics(
         request.schema.make(
             f"OffsetFetchResponseTopic{plural}",
             partitions=tuple(
-                _partition(request, commits, name, index, plural, refused) for index in indexes
+                _partition(request, group, commits, name, index, plural, refused)
+                for index in indexes
             ),
             **({"topic_id": key} if by_id else {"name": key}),
         )
@@ -99,8 +101,16 @@ def _topics(
     )
 
 
+def _unstable(request: Request, group: str, place: Place) -> bool:
+    """Whether the client must wait for an open transaction."""
+    if request.version < 7 or not request.body.require_stable:
+        return False
+    return request.cluster.transactions.offsets.unstable(group, place)
+
+
 def _partition(
     request: Request,
+    group: str,
     commits: Mapping[Place, Commit],
     topic: str | None,
     index: int,
@@ -111,7 +121,9 @@ def _partition(
     if topic is None:
         code = ErrorCode.unknown_topic_id
     elif code is ErrorCode.none:
-        if request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, topic):
+        if _unstable(request, group, (topic, index)):
+            code = ErrorCode.unstable_offset_commit
+        elif request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, topic):
             commit = commits.get((topic, index), _NOTHING)
         else:
             code = ErrorCode.topic_authorization_failed

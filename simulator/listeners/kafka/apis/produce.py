@@ -14,20 +14,27 @@ Behavior
 - Events of the catalogue's topics are validated. One that breaks its schema fails its batch with
   INVALID_RECORD, and the result names each bad record and why (KIP-467); as a setting, it is marked
   instead, or not looked at.
-- A batch of a transaction is INVALID_TXN_STATE: transactions are not served.
+- A batch of a transaction needs a partition that was added to it: INVALID_TXN_STATE, and
+  TRANSACTION_ABORTABLE from version 11 on; from version 12 on the batch adds it. Batches outside of
+  the producer's open transaction are INVALID_TXN_STATE too. INVALID_PRODUCER_ID_MAPPING for another
+  producer id; while the transaction before still ends, CONCURRENT_TRANSACTIONS, and before version
+  12 NOT_ENOUGH_REPLICAS, which old clients try again. TRANSACTIONAL_ID_AUTHORIZATION_FAILED without
+  a transactional id.
 - The settings of the topic act: `max.message.bytes` (MESSAGE_TOO_LARGE), `message.timestamp.type`
   (LogAppendTime gives a batch the broker's time, which the result tells),
   `message.timestamp.before.max.ms` and `.after.max.ms` (INVALID_TIMESTAMP), `cleanup.policy`
   (INVALID_RECORD for no key where it is compact), `min.insync.replicas` (NOT_ENOUGH_REPLICAS with
   acks=all). `compression.type` is told and does nothing: batches are stored as sent.
 - INVALID_TOPIC_EXCEPTION for the topics that the cluster keeps for itself.
-- When the log is full, POLICY_VIOLATION says so: producers give up on it instead of retrying.
+- When the log is full, POLICY_VIOLATION says so, with the reason: clients give up on it at once.
+  A real broker that finds no room on its disk says KAFKA_STORAGE_ERROR and shuts down; producers
+  take that for a leader that moves, and try again for two minutes (`delivery.timeout.ms`).
 
 Version notes
 - Versions 0 to 2 are told by ApiVersions and not served, as in Kafka 4: librdkafka looks for them
   before it compresses (KAFKA-18659). 5 adds the start offset; 7 allows Zstandard (KIP-110); 8 adds
-  errors of records (KIP-467); 9 is flexible; 10 tells a new leader (KIP-951);
-  13 names topics by id.
+  errors of records (KIP-467); 9 is flexible; 10 tells a new leader (KIP-951); 11 and 12 are of
+  KIP-890; 13 names topics by id.
 """
 
 from __future__ import annotations
@@ -42,11 +49,13 @@ from simulator.listeners.kafka.errors import ProtocolViolation
 from simulator.listeners.kafka.event_checks import BadEvents, unchecked_records
 from simulator.listeners.kafka.leadership import current_leader, leader_error, node_endpoints
 from simulator.listeners.kafka.registry import NO_RESPONSE, Request, api
+from simulator.listeners.kafka.transactions import FIRST_BUMPING_PRODUCE
 from simulator.log import (
     Batch,
     CorruptBatch,
     InvalidBatch,
     InvalidTimestamps,
+    InvalidTransactionState,
     LogFull,
     OutOfOrderSequence,
     PartitionNotFound,
@@ -60,9 +69,14 @@ from simulator.log.acls import Operation, ResourceType
 from simulator.log.batches import ZSTD, Unchecked
 from simulator.log.record_rules import check_records, stamped
 from simulator.log.topic import INTERNAL
+from simulator.log.transaction import Place, Producer
+
+FIRST_ABORTABLE = 11
+"""The first version whose clients know TRANSACTION_ABORTABLE."""
 
 _CODES: dict[type[SimulatorError], ErrorCode] = {
     CorruptBatch: ErrorCode.corrupt_message,
+    InvalidTransactionState: ErrorCode.invalid_txn_state,
     LogFull: ErrorCode.policy_violation,
     OutOfOrderSequence: ErrorCode.out_of_order_sequence_number,
     PartitionNotFound: ErrorCode.unknown_topic_or_partition,
@@ -136,7 +150,7 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
         text, records = str(error), error.records
         if topic is not None:
             start = request.cluster.log.bounds(topic, partition.index)[0]
-    except (OutOfOrderSequence, ProducerFenced) as error:
+    except (OutOfOrderSequence, ProducerFenced, InvalidTransactionState) as error:
         code, text = _CODES[type(error)], str(error)
         if topic is not None:
             start = request.cluster.log.bounds(topic, partition.index)[0]
@@ -199,13 +213,16 @@ def _append(
             "Produce requests before version 7 may not use zstd",
         )
     if batch.transactional:
-        raise _Refused(ErrorCode.invalid_txn_state, "this broker does not serve transactions")
+        _admit(request, (topic, partition), batch)
     unchecked = _checked(request, topic, batch)
     now = request.cluster.publisher.now_ms()
     check_records(batch, rules, now, f"{topic}-{partition}")
     if rules.append_time:
         batch = stamped(batch, now)
-    offset = log.append_batch(topic, partition, batch, unchecked=unchecked)
+    bumps_epochs = batch.transactional and request.version >= FIRST_BUMPING_PRODUCE
+    offset = log.append_batch(
+        topic, partition, batch, unchecked=unchecked, bumps_epochs=bumps_epochs
+    )
     return offset, log.bounds(topic, partition)[0], now if rules.append_time else None
 
 
@@ -224,6 +241,27 @@ def _check_in_sync(request: Request, topic: str, partition: int, wanted: int) ->
             f"min.isr requirement of {wanted} for partition {topic}-{partition}, live replica(s) "
             f"broker.id are : {live}",
         )
+
+
+def _admit(request: Request, place: Place, batch: Batch) -> None:
+    """Refuse a batch that does not belong to the transaction which it says it does."""
+    name, version = request.body.transactional_id, request.version
+    if name is None or not request.allowed(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, name):
+        raise _Refused(ErrorCode.transactional_id_authorization_failed, "")
+    producer = Producer(batch.producer_id, batch.producer_epoch)
+    adds = version >= FIRST_BUMPING_PRODUCE
+    error = ErrorCode(request.cluster.transactions.admit(name, producer, place, adds=adds).value)
+    text = ""
+    if error is ErrorCode.transaction_abortable and version < FIRST_ABORTABLE:
+        error, text = ErrorCode.invalid_txn_state, "Partition was not added to the transaction"
+    if error is ErrorCode.concurrent_transactions and not adds:
+        error = ErrorCode.not_enough_replicas
+        text = (
+            "Unable to verify the partition has been added to the transaction. Underlying error: "
+            "CONCURRENT_TRANSACTIONS"
+        )
+    if error is not ErrorCode.none:
+        raise _Refused(error, text)
 
 
 def _checked(request: Request, topic: str, batch: Batch) -> Unchecked:
