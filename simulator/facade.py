@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
+from simulator.group_info import GroupInfo
 from simulator.kafka_control import KafkaControl
 from simulator.log import Retention, TopicInfo
 from simulator.log.topic_log import DEFAULT_MAX_BYTES
@@ -286,6 +287,10 @@ class Simulator:
         """Delete a topic and its records; raises `TopicNotFound`."""
         sim = self._sim
         self._running.call(lambda: sim.delete_topic(topic))
+
+    def groups(self) -> list[GroupInfo]:
+        """Describe all groups, with members, committed offsets and lag; see `AsyncSimulator`."""
+        return self._running.call(self._sim.groups)
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
+from simulator.group_info import GroupInfo, describe_groups
 from simulator.instants import instant_ns
 from simulator.kafka_control import AsyncKafkaControl, StoryBrokers
 from simulator.listeners.grpc import GrpcListener
@@ -365,6 +366,14 @@ class AsyncSimulator:
         """Delete a topic and its records; raises `TopicNotFound`."""
         self.log.delete_topic(topic)
         self._reap_later()
+
+    def groups(self) -> list[GroupInfo]:
+        """Describe all groups, of Kafka's clients and of gRPC subscribers, by name.
+
+        Each with its members and what they read, its committed offsets, and its lag.
+        """
+        kafka = None if self._kafka is None else self._kafka.cluster.groups
+        return describe_groups(self.log, kafka)
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics, but for those that the cluster keeps for itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from typing import Any
@@ -284,3 +285,89 @@ async def test_who_hangs_up_right_after_leaving_has_left(sim: AsyncSimulator, wi
     assert (await wire.ask(JOIN_GROUP, 4, **{**joining, "member_id": stays})).generation_id == 2
     seen = [len((await described(wire, "g")).members) for _ in range(100)]
     assert seen[-1] == 1
+
+
+async def test_subscribers_of_the_grpc_door_are_members(sim: AsyncSimulator, wire: Wire) -> None:
+    """They look like consumers with the range assignor, and keep the group from being empty."""
+    sim.log.groups.join("g", "subscriber", [("t", 0)])
+    listed = (await wire.ask(LIST_GROUPS, 5, states_filter=("Stable",), types_filter=())).groups
+    assert [(g.group_id, g.protocol_type, g.group_type) for g in listed] == [
+        ("g", "consumer", "classic")
+    ]
+    found = await described(wire, "g")
+    assert (found.group_state, found.protocol_data) == ("Stable", "range")
+    (member,) = found.members
+    assert (member.member_id, member.client_id) == ("subscriber", "grpc")
+    # Version 0 of Kafka's ConsumerProtocol: topic "t", partition 0, no user data.
+    assert member.member_metadata == b"\0\0" + b"\0\0\0\1" + b"\0\1t" + b"\xff" * 4
+    assert member.member_assignment == (
+        b"\0\0" + b"\0\0\0\1" + b"\0\1t" + b"\0\0\0\1" + b"\0\0\0\0" + b"\xff" * 4
+    )
+    assert await commit(wire, 0) == "unknown_member_id"
+    answer = await wire.ask(DELETE_GROUPS, 1, groups_names=("g",))
+    assert answer.results[0].error_code.name == "non_empty_group"
+
+
+async def test_both_doors_in_one_group(sim: AsyncSimulator, wire: Wire) -> None:
+    """Each shares all partitions out among its own; the committed offsets are the same."""
+    sim.publish("t", b"v")
+    sim.log.groups.join("g", "subscriber", [("t", 0)])
+    member = (await join(wire)).member_id
+    await sync(wire, member)
+    assert [m.member_id for m in (await described(wire, "g")).members] == [member, "subscriber"]
+    assert await commit(wire, 1, member=member, generation=1) == "none"
+    assert sim.log.groups.committed("g", "t", 0) == 1
+    assert sim.log.groups.share("g", "subscriber").partitions == (("t", 0),)
+
+
+@pytest.mark.parametrize("how", ["reset", "restore"])
+async def test_waiting_members_are_let_go_when_the_log_is_another(
+    sim: AsyncSimulator, wire: Wire, how: str
+) -> None:
+    snapshot = sim.snapshot()
+    member = (await join(wire)).member_id
+    await sync(wire, member)
+    async with await Wire.connect(sim.bootstrap_servers) as other:
+        waiting = asyncio.create_task(join(other))
+        while len((await described(wire, "g")).members) < 2:
+            pass
+        if how == "reset":
+            sim.reset()
+        else:
+            sim.restore(snapshot)
+        assert (await waiting).error_code.name == "unknown_member_id"
+        beaten = {"group_id": "g", "generation_id": 1, "member_id": member}
+        assert (await wire.ask(HEARTBEAT, 2, **beaten)).error_code.name == "unknown_member_id"
+        assert (await join(other)).error_code.name == "none"
+
+
+async def test_too_much_metadata_is_refused(wire: Wire) -> None:
+    answer = await wire.ask(
+        JOIN_GROUP,
+        3,
+        group_id="g",
+        session_timeout=seconds(10),
+        rebalance_timeout=seconds(60),
+        member_id="",
+        protocol_type="consumer",
+        protocols=lambda make: (
+            make("JoinGroupRequestProtocol", name="range", metadata=b"m" * (1 << 20)),
+        ),
+    )
+    assert answer.error_code.name == "unknown_server_error"
+
+
+async def test_offsets_of_a_group_that_nobody_is_in_are_forgotten(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    """`offsets.retention.minutes`: 7 days after the last commit, unless somebody is in it."""
+    sim.log.groups.commit("grpc only", "t", 0, 0)
+    assert await commit(wire, 0) == "none"
+    assert isinstance(sim.clock, VirtualClock)
+    sim.clock.advance("6d")
+    assert await commit(wire, 0) == "none"
+    sim.clock.advance("6d")
+    assert sim.log.groups.committed("g", "t", 0) == 0
+    sim.clock.advance("25h")
+    assert sim.log.groups.committed("g", "t", 0) is None
+    assert sim.log.groups.committed("grpc only", "t", 0) == 0

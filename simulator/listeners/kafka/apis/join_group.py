@@ -4,6 +4,7 @@ Behavior
 - Answered when all members of the group have joined, or the rebalance timeout of the others is
   over. The first member of a group does not wait (`group.initial.rebalance.delay.ms` is 0 here).
 - The leader gets the metadata of all, and the others their generation only.
+- UNKNOWN_SERVER_ERROR for more metadata than Kafka could keep, 1 MiB.
 - INVALID_GROUP_ID for an empty name, INVALID_SESSION_TIMEOUT outside 6 s to 30 min,
   UNKNOWN_MEMBER_ID, INCONSISTENT_GROUP_PROTOCOL, FENCED_INSTANCE_ID, MEMBER_ID_REQUIRED: see
   `ClassicGroup`.
@@ -18,7 +19,7 @@ Version notes
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from kio.schema.errors import ErrorCode
 
@@ -26,6 +27,9 @@ from simulator.listeners.kafka.coordinator import answer
 from simulator.listeners.kafka.registry import Request, api, later
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.group_messages import JoinRequest, JoinResult
+
+MAX_METADATA: Final = 1_048_576
+"""Bytes of metadata of one member, as much as Kafka could keep in a record of its own."""
 
 
 @api(11, "join_group", (0, 9))
@@ -41,6 +45,8 @@ def join_group(request: Request) -> Any:
     shortest, longest = (config.int(f"group.{end}.session.timeout.ms") for end in ("min", "max"))
     if not shortest <= session <= longest:
         return _refused(request, ErrorCode.invalid_session_timeout)
+    if sum(len(p.name) + len(p.metadata) for p in body.protocols) > MAX_METADATA:
+        return _refused(request, ErrorCode.unknown_server_error)
     future = later()
     join = JoinRequest(
         member_id=body.member_id,
@@ -50,7 +56,7 @@ def join_group(request: Request) -> Any:
         protocol_type=body.protocol_type,
         protocols=tuple((p.name, bytes(p.metadata)) for p in body.protocols),
         session_timeout=session,
-        rebalance_timeout=_ms(body.rebalance_timeout) if version >= 1 else session,
+        rebalance_timeout=max(_ms(body.rebalance_timeout), 0) if version >= 1 else session,
         known_id_required=version >= 4,
         skip_assignment=version >= 9,
     )
