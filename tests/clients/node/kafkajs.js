@@ -90,6 +90,7 @@ const relay = ({ servers, transaction, group, source, target, count }) =>
 async function consume(servers, topic, options) {
   const consumer = kafka(servers).consumer({
     heartbeatInterval: 100,
+    sessionTimeout: 6000, // it does not leave its group when it begins anew
     maxWaitTimeInMs: 100,
     retry: { initialRetryTime: 50 },
     ...options,
@@ -104,7 +105,9 @@ async function consume(servers, topic, options) {
   consumer.on(consumer.events.REBALANCING, () => {
     reader.assigned = [];
   });
-  consumer.on(consumer.events.CRASH, ({ payload }) => reader.fail(payload.error));
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) reader.fail(payload.error);
+  });
   await consumer.connect();
   await consumer.subscribe({ topics: [topic], fromBeginning: true });
   await consumer.run({
