@@ -245,6 +245,10 @@ class AsyncFaultControl:
         """End the session of a member of a group, or of all: as if it had been silent too long."""
         self._listener().cluster.groups.expire_member(group, member_id)
 
+    def fence_producer(self, transactional_id: str) -> None:
+        """Let the producer of a transactional id be out of date; what it has open is aborted."""
+        self._listener().actions.fence_producer(transactional_id)
+
     # Observation
 
     def requests(self, **conditions: Unpack[RequestConditions]) -> list[KafkaRequest]:
@@ -322,6 +326,10 @@ class FaultControl:
     def expire_session(self, group: str, member_id: str | None = None) -> None:
         """End the session of a member of a group, or of all."""
         self._thread.call(lambda: self._faults.expire_session(group, member_id))
+
+    def fence_producer(self, transactional_id: str) -> None:
+        """Let the producer of a transactional id be out of date; what it has open is aborted."""
+        self._thread.call(lambda: self._faults.fence_producer(transactional_id))
 
     def requests(self, **conditions: Unpack[RequestConditions]) -> list[KafkaRequest]:
         """Return the latest requests of Kafka clients that meet the conditions, oldest first."""

@@ -868,3 +868,28 @@ class ExpireSessionResponse(google.protobuf.message.Message):
     ) -> None: ...
 
 global___ExpireSessionResponse = ExpireSessionResponse
+
+@typing.final
+class FenceProducerRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRANSACTIONAL_ID_FIELD_NUMBER: builtins.int
+    transactional_id: builtins.str
+    def __init__(
+        self,
+        *,
+        transactional_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["transactional_id", b"transactional_id"]) -> None: ...
+
+global___FenceProducerRequest = FenceProducerRequest
+
+@typing.final
+class FenceProducerResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___FenceProducerResponse = FenceProducerResponse

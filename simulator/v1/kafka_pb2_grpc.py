@@ -94,6 +94,11 @@ class KafkaStub(object):
                 request_serializer=simulator_dot_v1_dot_kafka__pb2.ExpireSessionRequest.SerializeToString,
                 response_deserializer=simulator_dot_v1_dot_kafka__pb2.ExpireSessionResponse.FromString,
                 _registered_method=True)
+        self.FenceProducer = channel.unary_unary(
+                '/simulator.v1.Kafka/FenceProducer',
+                request_serializer=simulator_dot_v1_dot_kafka__pb2.FenceProducerRequest.SerializeToString,
+                response_deserializer=simulator_dot_v1_dot_kafka__pb2.FenceProducerResponse.FromString,
+                _registered_method=True)
 
 
 class KafkaServicer(object):
@@ -183,6 +188,13 @@ class KafkaServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FenceProducer(self, request, context):
+        """Lets the producer of a transactional id be out of date; its open transaction is aborted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_KafkaServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -245,6 +257,11 @@ def add_KafkaServicer_to_server(servicer, server):
                     servicer.ExpireSession,
                     request_deserializer=simulator_dot_v1_dot_kafka__pb2.ExpireSessionRequest.FromString,
                     response_serializer=simulator_dot_v1_dot_kafka__pb2.ExpireSessionResponse.SerializeToString,
+            ),
+            'FenceProducer': grpc.unary_unary_rpc_method_handler(
+                    servicer.FenceProducer,
+                    request_deserializer=simulator_dot_v1_dot_kafka__pb2.FenceProducerRequest.FromString,
+                    response_serializer=simulator_dot_v1_dot_kafka__pb2.FenceProducerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -571,6 +588,33 @@ class Kafka(object):
             '/simulator.v1.Kafka/ExpireSession',
             simulator_dot_v1_dot_kafka__pb2.ExpireSessionRequest.SerializeToString,
             simulator_dot_v1_dot_kafka__pb2.ExpireSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FenceProducer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simulator.v1.Kafka/FenceProducer',
+            simulator_dot_v1_dot_kafka__pb2.FenceProducerRequest.SerializeToString,
+            simulator_dot_v1_dot_kafka__pb2.FenceProducerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -94,6 +94,12 @@ class KafkaStub:
     ]
     """Ends the session of a member of a group, or of all its members."""
 
+    FenceProducer: grpc.UnaryUnaryMultiCallable[
+        simulator.v1.kafka_pb2.FenceProducerRequest,
+        simulator.v1.kafka_pb2.FenceProducerResponse,
+    ]
+    """Lets the producer of a transactional id be out of date; its open transaction is aborted."""
+
 class KafkaAsyncStub:
     AddFault: grpc.aio.UnaryUnaryMultiCallable[
         simulator.v1.kafka_pb2.AddFaultRequest,
@@ -166,6 +172,12 @@ class KafkaAsyncStub:
         simulator.v1.kafka_pb2.ExpireSessionResponse,
     ]
     """Ends the session of a member of a group, or of all its members."""
+
+    FenceProducer: grpc.aio.UnaryUnaryMultiCallable[
+        simulator.v1.kafka_pb2.FenceProducerRequest,
+        simulator.v1.kafka_pb2.FenceProducerResponse,
+    ]
+    """Lets the producer of a transactional id be out of date; its open transaction is aborted."""
 
 class KafkaServicer(metaclass=abc.ABCMeta):
     @abc.abstractmethod
@@ -263,5 +275,13 @@ class KafkaServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[simulator.v1.kafka_pb2.ExpireSessionResponse, collections.abc.Awaitable[simulator.v1.kafka_pb2.ExpireSessionResponse]]:
         """Ends the session of a member of a group, or of all its members."""
+
+    @abc.abstractmethod
+    def FenceProducer(
+        self,
+        request: simulator.v1.kafka_pb2.FenceProducerRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[simulator.v1.kafka_pb2.FenceProducerResponse, collections.abc.Awaitable[simulator.v1.kafka_pb2.FenceProducerResponse]]:
+        """Lets the producer of a transactional id be out of date; its open transaction is aborted."""
 
 def add_KafkaServicer_to_server(servicer: KafkaServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -204,6 +204,41 @@ def test_broker_that_stops_in_the_middle() -> None:
         assert sum(info.running for info in sim.kafka.brokers()) == 2
 
 
+@pytest.mark.parametrize("api", ["AddPartitionsToTxn", "Produce", "EndTxn"])
+def test_fenced_producer_gets_its_fatal_error(sim: Simulator, api: str) -> None:
+    sim.create_topic("t")
+    sending = producer(sim, {"transactional.id": "x", "transaction.timeout.ms": 20_000})
+    sending.init_transactions(20)
+    sending.begin_transaction()
+    fault = sim.kafka.add_fault(api=api, transactional_id="x", fence_producer=True, times=1)
+    sending.produce("t", b"never")
+    with pytest.raises(KafkaException) as fenced:
+        sending.commit_transaction(20)
+    assert fault.fired == 1
+    assert fenced.value.args[0].code() == KafkaError._FENCED
+    assert fenced.value.args[0].fatal()
+    other = producer(sim, {"transactional.id": "x"})
+    other.init_transactions(20)
+    other.begin_transaction()
+    other.produce("t", b"seen")
+    other.commit_transaction(20)
+    assert values(sim, "t") == [b"seen"]
+
+
+def test_fenced_by_hand(sim: Simulator) -> None:
+    sim.create_topic("t")
+    sending = producer(sim, {"transactional.id": "x"})
+    sending.init_transactions(20)
+    sending.begin_transaction()
+    sending.produce("t", b"never")
+    sending.flush(20)
+    sim.kafka.fence_producer("x")
+    with pytest.raises(KafkaException) as fenced:
+        sending.commit_transaction(20)
+    assert fenced.value.args[0].code() == KafkaError._FENCED
+    assert values(sim, "t") == []
+
+
 def test_throttled_producer_is_told(sim: Simulator) -> None:
     sim.create_topic("t")
     told: list[float] = []

@@ -117,6 +117,10 @@ class KafkaBrokers(Protocol):
         """End the session of a member, or of all."""
         ...
 
+    def fence_producer(self, transactional_id: str) -> None:
+        """Let a producer be out of date."""
+        ...
+
 
 class KafkaServicer:
     """One method for each of the service."""
@@ -288,6 +292,16 @@ class KafkaServicer:
         checks.done()
         self._brokers.expire_session(request.group, request.member_id or None)
         return kafka_pb2.ExpireSessionResponse()
+
+    async def fence_producer(
+        self, request: kafka_pb2.FenceProducerRequest
+    ) -> kafka_pb2.FenceProducerResponse:
+        """Let a producer be out of date."""
+        checks = Checks()
+        checks.name(request.transactional_id, "transactional_id", "a transactional id")
+        checks.done()
+        self._brokers.fence_producer(request.transactional_id)
+        return kafka_pb2.FenceProducerResponse()
 
 
 def _timeout(milliseconds: int) -> float:

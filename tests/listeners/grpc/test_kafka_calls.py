@@ -177,6 +177,8 @@ async def test_brokers_stop_start_and_hand_over(door: Door) -> None:
     for node_id in (1, 2):
         await door.kafka.MoveCoordinator(kafka_pb2.MoveCoordinatorRequest(group="g", to=node_id))
         assert door.sim.kafka.coordinator(group="g") == node_id
+    await door.kafka.FenceProducer(kafka_pb2.FenceProducerRequest(transactional_id="x"))
+    await fails(door.kafka.FenceProducer(kafka_pb2.FenceProducerRequest()), Code.INVALID_ARGUMENT)
     await door.kafka.ExpireSession(kafka_pb2.ExpireSessionRequest(group="g"))
     await fails(
         door.kafka.StopBroker(kafka_pb2.StopBrokerRequest(node_id=7)),

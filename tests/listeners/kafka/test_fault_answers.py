@@ -19,6 +19,7 @@ from kio.serial import entity_reader, entity_writer
 from kio.static.constants import EntityType
 
 from simulator.listeners.kafka.faults.answers import error_answer
+from simulator.listeners.kafka.faults.places import walk
 from simulator.listeners.kafka.faults.structures import is_list, nested_class
 from simulator.log.kafka_names import APIS
 
@@ -144,6 +145,14 @@ def test_place_of_the_code(api: str, version: int, code: str, where: str) -> Non
     request, response = classes(api, version)
     answer = error_answer(response, sample(request), ErrorCode[code])
     assert list(codes(answer)) == [(where, code)]
+
+
+def test_transactional_id_is_found_in_every_version() -> None:
+    for api in ("AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn", "TxnOffsetCommit", "Produce"):
+        for version in versions(api):
+            body = sample(classes(api, version)[0])
+            found = {place.transactional_id for place, _ in walk(body, lambda _: "t")}
+            assert found == {"x"}, (api, version)
 
 
 def test_items_name_what_was_asked_for() -> None:

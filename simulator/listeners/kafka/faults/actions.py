@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from datetime import timedelta
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.errors import SimulatorError
 from simulator.listeners.kafka.faults.places import Place
@@ -15,12 +13,8 @@ from simulator.log.placement import CoordinatorKind
 
 if TYPE_CHECKING:
     from simulator.listeners.kafka.cluster import Cluster
-    from simulator.listeners.kafka.registry import Request
 
 logger = logging.getLogger("simulator.kafka")
-
-INIT_PRODUCER_ID: Final = 22
-_TRANSACTION_TIMEOUT: Final = timedelta(minutes=1)
 
 
 class Brokers(Protocol):
@@ -86,12 +80,9 @@ class ClusterActions:
         """End the session of a member, or of all members of the group."""
         self._cluster.groups.expire_member(group, member_id)
 
-    def fence_producer(self, request: Request, places: list[Place]) -> None:
-        """Let the producer of a request be out of date."""
-        ids = {place.transactional_id for place in places if place.transactional_id}
-        own = getattr(request.body, "transactional_id", None)
-        for transactional_id in sorted(ids | ({own} if own else set())):
-            fence(request, transactional_id)
+    def fence_producer(self, transactional_id: str) -> None:
+        """Let the producer of a transactional id be out of date; what it has open is aborted."""
+        self._cluster.transactions.fence(transactional_id)
 
     def close(self) -> None:
         """Begin nothing any more."""
@@ -101,28 +92,6 @@ class ClusterActions:
     def _begin(self, doing: Coroutine[Any, Any, None]) -> None:
         """Do one thing after the other: a broker that is to start again has stopped before."""
         self._last = asyncio.ensure_future(_behind(self._last, doing))
-
-
-def fence(request: Request, transactional_id: str) -> None:
-    """Do what fences a producer in production: another one takes over its transactional id.
-
-    `request` is whose session and cluster this happens in.
-    """
-    from simulator.listeners.kafka.messages import version_of
-    from simulator.listeners.kafka.registry import registered
-
-    api = registered()[INIT_PRODUCER_ID]
-    version = min(api.max_version, 5)
-    module = import_module(f"kio.schema.{api.module}.v{version}.request")
-    body = module.InitProducerIdRequest(
-        transactional_id=transactional_id, transaction_timeout=_TRANSACTION_TIMEOUT
-    )
-    node_id = request.cluster.placement.coordinator(CoordinatorKind.TRANSACTION, transactional_id)
-    api.handler(
-        request._replace(
-            body=body, schema=version_of(api.module, version), version=version, node_id=node_id
-        )
-    )
 
 
 async def _behind(previous: asyncio.Task[None] | None, doing: Coroutine[Any, Any, None]) -> None:

@@ -40,8 +40,8 @@ class Actions(Protocol):
         """End the session of a member, or of all members of the group."""
         ...
 
-    def fence_producer(self, request: Request, places: list[Place]) -> None:
-        """Let the producer of a request be out of date."""
+    def fence_producer(self, transactional_id: str) -> None:
+        """Let the producer of a transactional id be out of date."""
         ...
 
 
@@ -74,7 +74,8 @@ class Outcome:
             for group in sorted({place.group for place in places if place.group}):
                 actions.expire_session(group, member_id)
         if rule.fence_producer:
-            actions.fence_producer(request, places)
+            for name in sorted({p.transactional_id for p in places if p.transactional_id}):
+                actions.fence_producer(name)
         if rule.move_leader is not False:
             for place in places:
                 if place.topic is not None and place.partition is not None:

@@ -54,6 +54,8 @@ def place_of(body: Any) -> Place:
     """What the request as a whole is about."""
     group = getattr(body, "group_id", None)
     transaction = getattr(body, "transactional_id", None)
+    if transaction is None:  # AddPartitionsToTxn before version 4
+        transaction = getattr(body, "v3_and_below_transactional_id", None)
     key = getattr(body, "key", None)  # FindCoordinator before version 4
     if key is not None:
         if getattr(body, "key_type", GROUP_KEY) == GROUP_KEY:
