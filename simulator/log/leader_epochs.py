@@ -58,7 +58,7 @@ class LeaderEpochs:
         if epoch == self.latest:
             return EpochEnd(epoch, log_end)
         after = bisect_right(self._epochs, epoch)
-        if epoch < 0 or after == len(self._epochs):
+        if epoch == UNDEFINED or after == len(self._epochs):
             return EpochEnd(UNDEFINED, UNDEFINED)
         found = self._epochs[after - 1] if after else epoch
         return EpochEnd(found, self._starts[after])

@@ -78,8 +78,7 @@ def _altered(request: Request, topic: str, wanted: Any, may_change: bool) -> Ans
         return ErrorCode.unknown_topic_or_partition, text
     if replicas is None:
         if not (place.adding or place.removing):
-            text = "No partition reassignment is in progress."
-            return ErrorCode.no_reassignment_in_progress, text
+            return ErrorCode.no_reassignment_in_progress, None
         cluster.cancel_reassignment(topic, number)
         return ErrorCode.none, None
     wrong = assignment_error(cluster.placement, replicas)
