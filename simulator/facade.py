@@ -65,6 +65,7 @@ class Simulator:
         kafka_validation: Literal["reject", "mark", "off"] = "reject",
         handlers: Sequence[str] = (),
         max_bytes: int = DEFAULT_MAX_BYTES,
+        specs: Sequence[str | PathLike[str]] = (),
         catalog: Catalog | None = None,
     ) -> None:
         """Nothing is started yet: use `with`, `async with`, or `start` and `stop`.
@@ -85,6 +86,7 @@ class Simulator:
             kafka_validation=kafka_validation,
             handlers=handlers,
             max_bytes=max_bytes,
+            specs=specs,
             catalog=catalog,
         )
         self._thread: LoopThread | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from os import PathLike
 from typing import Final, Literal
 
 from simulator.catalog import Catalog
@@ -47,7 +48,8 @@ class Settings:
     clients produce and that are no events of their topic are refused, marked as unchecked, or not
     looked at. `handlers`: event handler
     apps, `host:port`, to which events are delivered. `max_bytes`: the bound on what the log holds.
-    `catalog`: which events exist, by default the Chat Events.
+    `specs`: AsyncAPI documents, or directories of them, whose events exist beside the Chat Events.
+    `catalog`: which events exist, instead of `specs`; by default the Chat Events.
     """
 
     seed: int = 0
@@ -63,6 +65,7 @@ class Settings:
     kafka_validation: Literal["reject", "mark", "off"] = "reject"
     handlers: Sequence[str] = ()
     max_bytes: int = DEFAULT_MAX_BYTES
+    specs: Sequence[str | PathLike[str]] = ()
     catalog: Catalog | None = None
 
     def __post_init__(self) -> None:
@@ -80,6 +83,9 @@ class Settings:
             raise InvalidSetting("kafka_validation", self.kafka_validation, rule)
         if self.max_bytes < 1:
             raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
+        if self.specs and self.catalog is not None:
+            rule = "give specs or a catalog, not both"
+            raise InvalidSetting("specs", list(self.specs), rule)
         if self.start is not None:
             instant_ns(self.start)
         if self.config:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -51,7 +52,7 @@ class AsyncSimulator:
     def __init__(self, settings: Settings = Settings()) -> None:
         """Set up the rooms; `start` and `stop`, or `async with`, open and close the doors."""
         self.settings = settings
-        self.catalog = settings.catalog or Catalog.builtin()
+        self.catalog = _catalog(settings)
         self.clock = _clock(settings)
         self.log = TopicLog(max_bytes=settings.max_bytes)
         self.publisher = Publisher(self.catalog, self.log, self._now_ms, validate=settings.validate)
@@ -518,6 +519,12 @@ class AsyncSimulator:
         self._reaper = None
         if self.log.reap():
             self._reap_later()
+
+
+def _catalog(settings: Settings) -> Catalog:
+    if settings.specs:
+        return Catalog.load([Path(spec) for spec in settings.specs])
+    return settings.catalog or Catalog.builtin()
 
 
 def _clock(settings: Settings) -> VirtualClock | RealClock:

@@ -181,8 +181,9 @@ def test_every_setting_arrives() -> None:
         "max_bytes": 1000,
         "catalog": Catalog.builtin(),
     }
-    assert set(given) == {field.name for field in fields(Settings)}
+    assert {*given, "specs"} == {field.name for field in fields(Settings)}
     assert Simulator(**given).settings == Settings(**given)
+    assert Simulator(specs=["a.yaml"]).settings == Settings(specs=["a.yaml"])
 
 
 def test_the_seed_decides_what_is_random() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulator.catalog.descriptors import Descriptors
+from simulator.catalog.descriptors import Descriptors, combined
 from simulator.catalog.document import Document, read_document
 from simulator.catalog.errors import (
     AmbiguousEvent,
@@ -25,6 +25,8 @@ from simulator.catalog.schemas import NAME, PAYLOAD, has_envelope
 from simulator.catalog.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from google.protobuf.descriptor_pb2 import FileDescriptorSet
     from google.protobuf.descriptor_pool import DescriptorPool
 
@@ -44,39 +46,51 @@ class Channel(NamedTuple):
     description: str = ""
 
 
-class Catalog:
-    """The events of one document. Topics that it does not name are untyped and take anything."""
+class CatalogSource(NamedTuple):
+    """A document, and the protobuf messages of its events where there are some."""
 
-    def __init__(self, document: Document, descriptors: Descriptors | None = None) -> None:
-        """Without `descriptors` the events have no protobuf form."""
-        self.title = document.title
-        self.source = document.source
-        self._descriptors = descriptors
+    document: Document
+    descriptors: Descriptors | None = None
+
+
+class Catalog:
+    """The events of some documents. Topics that none of them names are untyped and take anything.
+
+    `problems` says what could not be read while it was loaded; what could is here.
+    """
+
+    def __init__(self, sources: Sequence[CatalogSource], problems: Sequence[str] = ()) -> None:
+        """Where two documents have the same event of a channel, the first one counts."""
+        documents = [source.document for source in sources]
+        self.title = documents[0].title if len(documents) == 1 else f"{len(documents)} documents"
+        self.source = documents[0].source if len(documents) == 1 else self.title
+        self.problems = tuple(problems)
+        self.sources = tuple(sources)
+        messages: dict[str, dict[str, MessageType]] = {}
+        descriptions: dict[str, str] = {}
+        for document, descriptors in sources:
+            for channel in document.channels.values():
+                here = messages.setdefault(channel.name, {})
+                descriptions[channel.name] = descriptions.get(channel.name) or channel.description
+                for message in channel.messages.values():
+                    if message.name not in here:
+                        here[message.name] = MessageType(
+                            message, channel.name, document.proto_package, descriptors
+                        )
         self.channels: Mapping[str, Channel] = MappingProxyType(
             {
-                channel.name: Channel(
-                    channel.name,
-                    MappingProxyType(
-                        {
-                            message.name: MessageType(
-                                message, channel.name, document.proto_package, descriptors
-                            )
-                            for message in channel.messages.values()
-                        }
-                    ),
-                    channel.description,
-                )
-                for channel in document.channels.values()
+                name: Channel(name, MappingProxyType(found), descriptions[name])
+                for name, found in messages.items()
             }
         )
-        """The topics, by name, in the order of the document."""
+        """The topics, by name, in the order of the documents."""
 
     @classmethod
     @cache
     def builtin(cls) -> Catalog:
         """Chat Events, which the package brings along; read once per process."""
         document = read_document(_shipped(f"{BUILTIN}.yaml").decode(), f"{BUILTIN}.yaml")
-        return cls(document, Descriptors(_shipped(f"{BUILTIN}.binpb")))
+        return cls([CatalogSource(document, Descriptors(_shipped(f"{BUILTIN}.binpb")))])
 
     @classmethod
     def from_text(
@@ -88,10 +102,8 @@ class Catalog:
         events, and every file that these import; without it there is no typed form. Raises
         InvalidDocument.
         """
-        catalog = cls(
-            read_document(text, source),
-            None if descriptor_set is None else Descriptors(descriptor_set),
-        )
+        descriptors = None if descriptor_set is None else Descriptors(descriptor_set)
+        catalog = cls([CatalogSource(read_document(text, source), descriptors)])
         for message in catalog.messages:
             try:
                 message.validator  # noqa: B018 - compiles, so that a bad schema shows here
@@ -100,6 +112,13 @@ class Catalog:
                 reason = str(error).partition("\n")[0]
                 raise InvalidDocument(source, place, f"not a JSON schema: {reason}") from None
         return catalog
+
+    @classmethod
+    def load(cls, paths: Sequence[str | Path], *, cache: Path | None = None) -> Catalog:
+        """The events of documents in files and directories, and the Chat Events: `load_catalog`."""
+        from simulator.catalog.loading import load_catalog  # the built-in document needs less
+
+        return load_catalog(paths, cache=cache)
 
     @cached_property
     def messages(self) -> tuple[MessageType, ...]:
@@ -205,7 +224,8 @@ class Catalog:
 
     @cached_property
     def _all_descriptors(self) -> Descriptors:
-        return self._descriptors or Descriptors(b"")
+        found = [source.descriptors for source in self.sources if source.descriptors is not None]
+        return found[0] if len(found) == 1 else combined(found)
 
     def _of_topics(self, topics: Iterable[str] | None) -> list[MessageType]:
         wanted = None if topics is None else set(topics)

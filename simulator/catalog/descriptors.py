@@ -6,6 +6,7 @@ default pool, where they may stand only once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,31 @@ class Descriptors:
             return self.pool.FindMessageTypeByName(full_name)
         except KeyError:
             return None
+
+
+def combined(parts: Iterable[Descriptors]) -> Descriptors:
+    """Several descriptor sets as one.
+
+    A file is left out where one of its name is there already, or one with a message or a service
+    of the same full name, since a pool takes each only once; and so is what imports it.
+    """
+    from google.protobuf import descriptor_pb2
+
+    whole = descriptor_pb2.FileDescriptorSet()
+    files: set[str] = set()
+    symbols: set[str] = set()
+    for part in parts:
+        for file in part.descriptor_set.file:
+            names = [each.name for each in file.message_type]
+            names += [each.name for each in file.enum_type]
+            names += [each.name for each in file.service]
+            mine = {f"{file.package}.{name}" for name in names}
+            complete = files.issuperset(file.dependency)
+            if file.name not in files and complete and symbols.isdisjoint(mine):
+                whole.file.append(file)
+                files.add(file.name)
+                symbols |= mine
+    return Descriptors(whole)
 
 
 def names_by_rule(package: str, channel: str, event: str, class_name: str) -> tuple[str, str]:

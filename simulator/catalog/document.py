@@ -1,6 +1,7 @@
-"""Reads one AsyncAPI 2.x document: its channels, and the messages that each of them carries.
+"""Reads one AsyncAPI document: its channels, and the messages that each of them carries.
 
 Where this follows the specification: https://www.asyncapi.com/docs/reference/specification/v2.6.0
+and, for 3.0, https://www.asyncapi.com/docs/reference/specification/v3.0.0
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Document:
 def read_document(text: str, source: str) -> Document:
     """The document in `text`, YAML or JSON; `source` names it in errors. Raises InvalidDocument."""
     try:
-        return _Reader(_parse(text, source), source).document()
+        document = _parse(text, source)
+        reader = _Reader3 if str(document["asyncapi"]).startswith("3.") else _Reader
+        return reader(document, source).document()
     except RecursionError:
         raise InvalidDocument(source, "#", "nested too deep") from None
 
@@ -75,8 +78,9 @@ def _parse(text: str, source: str) -> Mapping[str, Any]:
     version = document.get("asyncapi") if isinstance(document, dict) else None
     if version is None:
         raise InvalidDocument(source, "#", "not an AsyncAPI document: there is no `asyncapi` field")
-    if not str(version).startswith("2."):
-        raise InvalidDocument(source, "#/asyncapi", f"AsyncAPI 2.x is needed, found {version}")
+    if not str(version).startswith(("2.", "3.0")):
+        reason = f"AsyncAPI 2.x or 3.0 is needed, found {version}"
+        raise InvalidDocument(source, "#/asyncapi", reason)
     found: Mapping[str, Any] = document
     return found
 
@@ -94,8 +98,12 @@ class _Reader:
             source=self._source,
             title=str(info.get("title", "")) if isinstance(info, Mapping) else "",
             proto_package=str(self._document.get("x-proto-package", "")),
-            channels={name: self._channel(name, channels[name]) for name in channels},
+            channels={found.name: found for found in self._channels(channels)},
         )
+
+    def _channels(self, channels: Mapping[str, Any]) -> Iterator[ChannelSource]:
+        for name in channels:
+            yield self._channel(name, channels[name])
 
     def _channel(self, name: Any, node: Any) -> ChannelSource:
         place = f"#/channels/{escape(name)}"
@@ -145,8 +153,8 @@ class _Reader:
         given = message.get("name")
         last_part = channel.rpartition(".")[2]
         name = str(message.get("messageId") or key or given or last_part)
-        payload = message.get("payload", True)
-        schema = merge_all_of(self._references.schema(payload, f"{place}/payload"))
+        payload, payload_place = self._payload(message, f"{place}/payload")
+        schema = merge_all_of(self._references.schema(payload, payload_place))
         if not isinstance(schema, dict):
             schema = {} if schema else {"not": {}}
         return MessageSource(
@@ -161,6 +169,10 @@ class _Reader:
             ),
         )
 
+    def _payload(self, message: Mapping[str, Any], place: str) -> tuple[Any, str]:
+        """The schema of a message and its place."""
+        return message.get("payload", True), place
+
     def _mapping(self, node: Any, place: str) -> Mapping[str, Any]:
         if not isinstance(node, Mapping):
             raise self._error(place, f"a mapping is needed, not {node!r:.60}")
@@ -168,3 +180,35 @@ class _Reader:
 
     def _error(self, place: str, reason: str) -> InvalidDocument:
         return InvalidDocument(self._source, place, reason)
+
+
+class _Reader3(_Reader):
+    """AsyncAPI 3.0: channels have addresses and name their messages themselves."""
+
+    def _channel(self, name: Any, node: Any) -> ChannelSource:
+        """A channel's topic is its `address`, and its key where it has none."""
+        place = f"#/channels/{escape(name)}"
+        if not isinstance(name, str):
+            raise self._error(place, f"the name {name!r} is not a string; put it in quotes")
+        item, place = self._references.follow(node, place)
+        item = self._mapping(item, place)
+        topic = str(item.get("address") or name)
+        messages: dict[str, MessageSource] = {}
+        listed = self._mapping(item.get("messages", {}), f"{place}/messages")
+        for key, each in listed.items():
+            inside = f"{place}/messages/{escape(key)}"
+            for message in self._messages(each, inside, topic):
+                known = messages.setdefault(message.name, message)
+                if known != message:
+                    raise self._error(inside, f"two different messages are named {message.name}")
+        return ChannelSource(topic, str(item.get("description", "")), messages)
+
+    def _payload(self, message: Mapping[str, Any], place: str) -> tuple[Any, str]:
+        """A payload may be a schema, or an object that names the schema's format beside it."""
+        payload = message.get("payload", True)
+        if isinstance(payload, Mapping) and "schemaFormat" in payload and "schema" in payload:
+            wanted = str(payload["schemaFormat"])
+            if not wanted.startswith(_SCHEMA_FORMATS):
+                raise self._error(f"{place}/schemaFormat", f"{wanted} is not supported")
+            return payload["schema"], f"{place}/schema"
+        return payload, place

@@ -121,6 +121,15 @@ def event_options(command: F) -> F:
             help="When the simulator's time begins, such as "
             "2026-01-31T18:00:00Z; else now, or a fixed time with --speed max.",
         ),
+        click.option(
+            "--spec",
+            "specs",
+            multiple=True,
+            type=click.Path(exists=True),
+            metavar="PATH",
+            help="An AsyncAPI document, or a directory of them, whose events are known beside the "
+            "Chat Events. May be repeated.",
+        ),
         options.validate_option,
         click.option(
             "--kafka-validation",

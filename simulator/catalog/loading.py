@@ -1,0 +1,219 @@
+"""Catalogues from files: documents and directories of them, with the `.proto` beside each.
+
+What is broken or in conflict is told, one problem for each, and the rest is loaded. The result is
+kept in a cache by the content of all files, since reading hundreds of events takes a second.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from simulator.catalog.catalog import Catalog, CatalogSource
+from simulator.catalog.descriptors import Descriptors
+from simulator.catalog.document import ChannelSource, Document, MessageSource, read_document
+from simulator.catalog.errors import InvalidDocument
+from simulator.catalog.protos import compile_protos
+
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+MAX_FILES: Final = 10_000
+"""Files below one directory; more are no catalogue."""
+
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+
+_DOCUMENT: Final = re.compile(rb"""^[\s{]*["']?asyncapi["']?\s*:""", re.MULTILINE)
+
+_CACHE_FORMAT: Final = "1"
+
+
+class _File(NamedTuple):
+    """A document's file, the directory that it was found below, and its `.proto`."""
+
+    path: Path
+    root: Path
+    text: bytes
+    proto: Path | None
+
+
+def load_catalog(paths: Sequence[str | Path], *, cache: Path | None = None) -> Catalog:
+    """The events of every document among `paths`, files or directories, and the Chat Events.
+
+    The built-in Chat Events come last: a document that has the same events counts before them.
+    `Catalog.problems` says what could not be loaded. `cache` is a directory for what was read, by
+    default one among the user's caches. Raises InvalidDocument for a path that does not exist and
+    where no document could be read at all.
+    """
+    problems: list[str] = []
+    files = [file for path in paths for file in _found(Path(path), problems)]
+    if not files:
+        names = ", ".join(str(path) for path in paths)
+        reason = "; ".join(problems) or "there is no AsyncAPI document"
+        raise InvalidDocument(names, "#", reason)
+    entry = (cache or _default_cache()) / f"{_fingerprint(files)}.json"
+    sources = _cached(entry, problems)
+    if sources is None:
+        own: list[str] = []
+        sources = _read(files, own)
+        _keep(entry, sources, own)
+        problems += own
+    if not sources:
+        raise InvalidDocument(", ".join(map(str, paths)), "#", "; ".join(problems))
+    problems += _conflicts(sources)
+    return Catalog([*sources, *Catalog.builtin().sources], problems)
+
+
+# Finding
+
+
+def _found(path: Path, problems: list[str]) -> Iterator[_File]:
+    """The documents at a path; a file that is named must be one."""
+    if path.is_file():
+        text = _text(path, problems)
+        if text is not None:
+            yield _File(path, path.parent, text, _proto_of(path))
+        return
+    if not path.is_dir():
+        raise InvalidDocument(str(path), "#", "there is no such file or directory")
+    candidates = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+    if len(candidates) > MAX_FILES:
+        raise InvalidDocument(str(path), "#", f"more than {MAX_FILES} files are no catalogue")
+    for each in candidates:
+        text = _text(each, problems) if each.is_file() else None
+        if text is not None and _DOCUMENT.search(text):  # other YAML may lie in the tree
+            yield _File(each, path, text, _proto_of(each))
+
+
+def _text(path: Path, problems: list[str]) -> bytes | None:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            problems.append(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+            return None
+        return path.read_bytes()
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror or error}")
+        return None
+
+
+def _proto_of(path: Path) -> Path | None:
+    proto = path.with_suffix(".proto")
+    return proto if proto.is_file() else None
+
+
+# Reading
+
+
+def _read(files: Sequence[_File], problems: list[str]) -> list[CatalogSource]:
+    documents: list[tuple[_File, Document]] = []
+    for file in files:
+        try:
+            documents.append((file, read_document(file.text.decode(), str(file.path))))
+        except InvalidDocument as error:
+            problems.append(str(error))
+        except UnicodeDecodeError as error:
+            problems.append(f"{file.path}: not UTF-8: {error.reason} at byte {error.start}")
+    sets: dict[Path, bytes] = {}
+    for root in dict.fromkeys(file.root for file in files):
+        protos = [file.proto for file, _ in documents if file.root == root and file.proto]
+        compiled = compile_protos(root, protos)
+        sets.update(compiled.sets)
+        problems += compiled.problems
+    sources = []
+    for file, document in documents:
+        data = sets.get(file.proto) if file.proto else None
+        sources.append(CatalogSource(document, None if data is None else Descriptors(data)))
+    return sources
+
+
+def _conflicts(sources: Sequence[CatalogSource]) -> list[str]:
+    """Events of one channel that two documents have, and differently."""
+    known: dict[tuple[str, str], tuple[MessageSource, str]] = {}
+    found = []
+    for document, _ in sources:
+        for channel in document.channels.values():
+            for message in channel.messages.values():
+                key = (channel.name, message.name)
+                first, where = known.setdefault(key, (message, document.source))
+                if first != message:
+                    found.append(
+                        f"{document.source}: {channel.name}/{message.name} is another event in "
+                        f"{where}, which counts"
+                    )
+    return found
+
+
+# The cache
+
+
+def _default_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "chat-event-simulator" / "catalogues"
+
+
+def _fingerprint(files: Sequence[_File]) -> str:
+    """A name for the content of all files and where they lie."""
+    digest = sha256(_CACHE_FORMAT.encode())
+    for file in files:
+        proto = file.proto.read_bytes() if file.proto else b""
+        for part in (str(file.path).encode(), str(file.root).encode(), file.text, proto):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _cached(entry: Path, problems: list[str]) -> list[CatalogSource] | None:
+    """What was kept; None where there is nothing, or nothing that can be read."""
+    try:
+        kept = orjson.loads(entry.read_bytes())
+        sources = [_source(each) for each in kept["sources"]]
+        problems += kept["problems"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return sources
+
+
+def _source(kept: Mapping[str, Any]) -> CatalogSource:
+    document = kept["document"]
+    channels = {
+        name: ChannelSource(
+            name,
+            channel["description"],
+            {
+                key: MessageSource(**{**message, "examples": tuple(message["examples"])})
+                for key, message in channel["messages"].items()
+            },
+        )
+        for name, channel in document["channels"].items()
+    }
+    proto = kept["proto"]
+    return CatalogSource(
+        Document(document["source"], document["title"], document["proto_package"], channels),
+        None if proto is None else Descriptors(bytes.fromhex(proto)),
+    )
+
+
+def _keep(entry: Path, sources: Sequence[CatalogSource], problems: Sequence[str]) -> None:
+    """Write it down for the next time; a cache that cannot be written is none."""
+    kept = [
+        {
+            "document": asdict(document),
+            "proto": None
+            if descriptors is None
+            else descriptors.descriptor_set.SerializeToString(deterministic=True).hex(),
+        }
+        for document, descriptors in sources
+    ]
+    partial = entry.with_suffix(f".{os.getpid()}")
+    try:
+        data = orjson.dumps({"sources": kept, "problems": list(problems)})
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data)
+        partial.replace(entry)
+    except (OSError, TypeError):
+        partial.unlink(missing_ok=True)
