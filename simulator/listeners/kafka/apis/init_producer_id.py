@@ -44,21 +44,24 @@ def init_producer_id(request: Request) -> Any:
 def _init(request: Request) -> tuple[ErrorCode, Producer]:
     body, cluster = request.body, request.cluster
     name = body.transactional_id
+    given = NO_PRODUCER
+    if request.version >= 3:
+        given = Producer(body.producer_id, body.producer_epoch)
+    halved = (given.producer_id == NO_PRODUCER.producer_id) != (given.epoch == NO_PRODUCER.epoch)
     if name is None:
         if not (
             request.allowed(Operation.IDEMPOTENT_WRITE, ResourceType.CLUSTER)
             or request.allowed_some(Operation.WRITE, ResourceType.TOPIC)
         ):
             return ErrorCode.cluster_authorization_failed, NO_PRODUCER
+        if halved:
+            return ErrorCode.invalid_request, NO_PRODUCER
         return ErrorCode.none, Producer(cluster.new_producer_id(), 0)
     if not request.allowed(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, name):
         return ErrorCode.transactional_id_authorization_failed, NO_PRODUCER
     if not cluster.coordinates(request.node_id, name, TRANSACTION):
         return ErrorCode.not_coordinator, NO_PRODUCER
-    given = NO_PRODUCER
-    if request.version >= 3:
-        given = Producer(body.producer_id, body.producer_epoch)
-    if (given.producer_id == NO_PRODUCER.producer_id) != (given.epoch == NO_PRODUCER.epoch):
+    if halved:
         return ErrorCode.invalid_request, NO_PRODUCER
     timeout_ms = round(body.transaction_timeout.total_seconds() / MILLISECOND)
     expected = None if given == NO_PRODUCER else given
