@@ -261,6 +261,8 @@ class ConsumerGroup:
             self._static.pop(member.instance_id, None)
         self._let_go(member.holds)
         self.epoch += 1
+        if not self.members:
+            self.assignment_epoch = self.epoch
 
     def clear(self) -> None:
         """Put everybody out at once: they are told that they are not known, and may come again."""

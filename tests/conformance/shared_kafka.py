@@ -81,7 +81,8 @@ _keepers: list[subprocess.Popen[str]] = []  # kept, so that none is reported as 
 
 def _keep(directory: Path) -> None:
     """Run the node until nobody uses it."""
-    with ApacheKafka() as kafka, (directory / "kafka-users").open("w") as users:
+    quickly = {"group.consumer.assignment.interval.ms": "0"}  # as here
+    with ApacheKafka(quickly) as kafka, (directory / "kafka-users").open("w") as users:
         print(kafka.bootstrap_servers, flush=True)
         fcntl.flock(users, fcntl.LOCK_EX)
         (directory / "kafka-address").unlink(missing_ok=True)

@@ -194,7 +194,7 @@ class Coordinator:
 
     def consumer_heartbeat(self, name: str, beat: ConsumerBeat) -> BeatResult:
         """Let a member of a consumer group join, stay or leave; raises GroupRefusal."""
-        group = self._consumer_group(name, joining=beat.member_epoch == JOINING)
+        group = self._consumer_group(name, beat.member_epoch)
         group.session_timeout = self._config.int("group.consumer.session.timeout.ms")
         group.assignment_interval = self._config.int("group.consumer.assignment.interval.ms")
         group.max_size = min(self._config.int("group.consumer.max.size"), MAX_MEMBERS)
@@ -207,13 +207,15 @@ class Coordinator:
         self._watch(name)
         return result
 
-    def _consumer_group(self, name: str, *, joining: bool) -> ConsumerGroup:
+    def _consumer_group(self, name: str, epoch: int) -> ConsumerGroup:
+        """The group that somebody in that epoch heartbeats to, a new one if it joins."""
         group = self._groups.get(name)
         if isinstance(group, ConsumerGroup):
             return group
-        if not joining:
+        if epoch != JOINING:
             problem = "not found" if group is None else "is not a consumer group"
-            raise GroupRefusal(GroupError.GROUP_ID_NOT_FOUND, f"Group {name} {problem}.")
+            kind = "Consumer group" if group is None and epoch > JOINING else "Group"
+            raise GroupRefusal(GroupError.GROUP_ID_NOT_FOUND, f"{kind} {name} {problem}.")
         if group is not None and group.members:
             raise GroupRefusal(
                 GroupError.GROUP_ID_NOT_FOUND,
@@ -248,7 +250,8 @@ class Coordinator:
             try:
                 group.check_member(member_id, generation, older=True)
             except GroupRefusal as refusal:
-                return refusal.error
+                stale = refusal.error is GroupError.STALE_MEMBER_EPOCH
+                return GroupError.ILLEGAL_GENERATION if stale and transactional else refusal.error
             return GroupError.NONE
         if not isinstance(group, ClassicGroup) or group.state is GroupState.EMPTY:
             if generation < 0:

@@ -1,8 +1,9 @@
 """ConsumerGroupDescribe, key 69, versions 0 to 1.
 
 Behavior
-- State, epochs and members of consumer groups (KIP-848), what each member has and what it should
-  have. GROUP_ID_NOT_FOUND for other groups, INVALID_GROUP_ID for an empty name,
+- State, epochs and members of consumer groups (KIP-848), what each member has (also what it has yet
+  to give up) and what it should have.
+- GROUP_ID_NOT_FOUND for other groups, INVALID_GROUP_ID for an empty name,
   GROUP_AUTHORIZATION_FAILED without DESCRIBE on the group.
 
 Version notes
@@ -90,7 +91,7 @@ def _member(request: Request, group: ConsumerGroup, member: ConsumerMember) -> A
         client_host=f"/{member.client_host}",
         subscribed_topic_names=tuple(sorted(member.topic_names)),
         subscribed_topic_regex=member.topic_regex,
-        assignment=_assignment(request, member.assigned),
+        assignment=_assignment(request, member.holds),
         target_assignment=_assignment(request, target),
         member_type=CONSUMER_MEMBER,
     )

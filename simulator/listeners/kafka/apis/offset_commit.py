@@ -43,7 +43,7 @@ def offset_commit(request: Request) -> Any:
         and not request.cluster.groups.exists(body.group_id)
     ):
         refused = ErrorCode.group_id_not_found
-    if refused is ErrorCode.none and version < 9:
+    if version < 9:
         group = request.cluster.groups.consumer_group(body.group_id)
         if group is not None and body.member_id in group.members:
             refused = ErrorCode.unsupported_version

@@ -84,10 +84,13 @@ def _refused(request: Request) -> ErrorCode:
     ):
         return ErrorCode.none
     checked = cluster.groups.may_commit(
-        body.group_id, body.member_id, body.group_instance_id, body.generation_id
+        body.group_id,
+        body.member_id,
+        body.group_instance_id,
+        body.generation_id,
+        transactional=True,
     )
-    code = ErrorCode(checked.value)
-    return ErrorCode.none if code is ErrorCode.rebalance_in_progress else code
+    return ErrorCode(checked.value)
 
 
 def _problem(request: Request, topic: str, partition: Any) -> ErrorCode:
