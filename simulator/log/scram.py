@@ -100,6 +100,7 @@ class ScramServer:
         self._nonce = nonce
         self._first = self._challenge = ""
         self._gs2 = b""
+        self._for_another = False
         self._credential: Credential | None = None
 
     def user_of(self, message: bytes) -> str:
@@ -108,21 +109,26 @@ class ScramServer:
         if match is None:
             raise ScramFailed("Invalid SCRAM client first message format")
         user = _unescaped(match["name"])
-        if match["authzid"] is not None and _unescaped(match["authzid"]) != user:
-            text = (
-                "Authentication failed: Client requested an authorization id that is different "
-                "from username"
-            )
-            raise ScramFailed(text, told=text)
+        authzid = match["authzid"]
+        self._for_another = authzid is not None and _unescaped(authzid) != user
         self._first = match["bare"]
         self._gs2 = match["gs2"].encode()
         self._nonce = match["nonce"] + self._nonce
         return user
 
     def challenge(self, credential: Credential | None) -> bytes:
-        """The server's first message, for a user who exists; else raises ScramFailed."""
+        """The server's first message; `credential` is that of the user, if there is one.
+
+        Raises ScramFailed, also for a user who wants to act for another.
+        """
         if credential is None:
             raise ScramFailed("Authentication failed: Invalid user credentials")
+        if self._for_another:
+            text = (
+                "Authentication failed: Client requested an authorization id that is different "
+                "from username"
+            )
+            raise ScramFailed(text, told=text)
         self._credential = credential
         salt = b64encode(credential.salt).decode()
         self._challenge = f"r={self._nonce},s={salt},i={credential.iterations}"

@@ -107,8 +107,12 @@ def test_names_may_have_commas_and_equals_signs() -> None:
 
 def test_nobody_may_act_for_somebody_else() -> None:
     assert ScramServer(SHA_256, NONCE).user_of(b"n,a=user,n=user,r=abc") == "user"
+    server = ScramServer(SHA_256, NONCE)
+    server.user_of(b"n,a=admin,n=user,r=abc")
+    with pytest.raises(ScramFailed, match="Invalid user credentials"):
+        server.challenge(None)
     with pytest.raises(ScramFailed) as failed:
-        ScramServer(SHA_256, NONCE).user_of(b"n,a=admin,n=user,r=abc")
+        server.challenge(known())
     assert failed.value.told == (
         "Authentication failed: Client requested an authorization id that is different from "
         "username"

@@ -68,13 +68,15 @@ class _Plain:
         self.user: str | None = None
 
     def step(self, token: bytes) -> bytes:
-        """Take the token; raises LoginFailed or ScramFailed."""
+        """Take the token; raises LoginFailed."""
         parts = token.decode(errors="replace").split("\0")
         if len(parts) != 3:
-            raise ScramFailed("a token that has not three parts")
+            text = f"Invalid SASL/PLAIN response: expected 3 tokens, got {len(parts)}"
+            raise LoginFailed(text)
         authorization, name, password = parts
-        if not name or not password:
-            raise ScramFailed("a token without a name or a password")
+        for what, value in (("username", name), ("password", password)):
+            if not value:
+                raise LoginFailed(f"Authentication failed: {what} not specified")
         if not self._users.password_is(name, password):
             raise LoginFailed("Authentication failed: Invalid username or password")
         if authorization not in ("", name):

@@ -49,9 +49,9 @@ def _check_allowed(request: Request, kind: int, name: str) -> None:
     alter = Operation.ALTER_CONFIGS
     if kind == ResourceType.TOPIC:
         if not request.allowed(alter, Protected.TOPIC, name):
-            raise Refused(ErrorCode.topic_authorization_failed, None)
+            raise Refused(ErrorCode.topic_authorization_failed, "Topic authorization failed.")
     elif kind == ResourceType.GROUP:
         if not request.allowed(alter, Protected.GROUP, name):
-            raise Refused(ErrorCode.group_authorization_failed, None)
+            raise Refused(ErrorCode.group_authorization_failed, "Group authorization failed.")
     elif not request.allowed(alter, Protected.CLUSTER):
-        raise Refused(ErrorCode.cluster_authorization_failed, None)
+        raise Refused(ErrorCode.cluster_authorization_failed, "Cluster authorization failed.")

@@ -27,15 +27,22 @@ class Guard:
 
     def __init__(self, security: KafkaSecurity | None = None, seed: int | str = 0) -> None:
         """`seed` is that of salts and nonces."""
-        self.security = security = security or KafkaSecurity()
-        self.acls: Acls | None = None
+        self.security = security or KafkaSecurity()
+        self._seed = seed
+        self.acls: Acls | None
+        self.users: Users
+        self.reset()
+
+    def reset(self) -> None:
+        """Make ACLs and credentials what they were at the start; who is logged in stays so."""
+        security = self.security
+        self.acls = None
         if security.authorize:
             self.acls = Acls(
                 security.super_users, allow_without_acls=security.allow_everyone_if_no_acl_found
             )
         scram = [found for found in Mechanism if found.value in security.mechanisms]
-        self.users = Users(security.users, scram, seed)
-        self._seed = seed
+        self.users = Users(security.users, scram, self._seed)
         self._numbers = count()
 
     def session(self, certificate: Mapping[str, Any] | None) -> Session:

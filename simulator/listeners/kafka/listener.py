@@ -154,6 +154,7 @@ class KafkaListener:
         cluster.restore_coordinators()
         cluster.resources.reset()
         cluster.quotas.reset()
+        cluster.guard.reset()
         for broker in self.brokers:
             cluster.start_node(broker.node_id)
         cluster.rebalance()

@@ -3,7 +3,7 @@
 - The codec sets memory aside for as many elements as an array says it has: a request of a few bytes
   could ask for gigabytes, and end the program. No array may have more elements than bytes are left
   for it, and all arrays of a request together not more than `MAX_ELEMENTS`.
-- What may not be null is not.
+- What may not be null is not; what may be is -1 and no other negative size.
 - Tagged fields that the codec does not know are left out, as a real broker ignores them (KIP-482).
 """
 
@@ -166,7 +166,7 @@ def _array(element: Step | int, flexible: bool, nullable: bool) -> Step:
         else:
             count, at = _number(data, at, 4), at + 4
         if count <= 0:
-            return _unless_null(count, at, nullable)
+            return at if not count else _null(count, at, 0 if flexible else 4, nullable, walk)
         walk.left -= count
         if count > len(data) - at or walk.left < 0:
             raise ProtocolViolation(f"an array of {count} elements")
@@ -179,9 +179,12 @@ def _array(element: Step | int, flexible: bool, nullable: bool) -> Step:
     return pass_elements
 
 
-def _unless_null(size: int, at: int, nullable: bool) -> int:
-    if size < -1 or (size == -1 and not nullable):
+def _null(size: int, at: int, width: int, nullable: bool, walk: _Walk) -> int:
+    """A negative size, which ends at `at`: any says null to a real broker, -1 to the codec."""
+    if not nullable:
         raise ProtocolViolation("a null where none may be")
+    if size != -1:
+        walk.dropped.append((at - width, at, b"\xff" * width))
     return at
 
 
@@ -205,7 +208,7 @@ def _compact_nullable(data: Data, at: int, walk: _Walk) -> int:
 def _string(nullable: bool) -> Step:
     def pass_string(data: Data, at: int, walk: _Walk) -> int:
         size = _number(data, at, 2)
-        return at + 2 + size if size > 0 else _unless_null(size, at + 2, nullable)
+        return at + 2 + size if size >= 0 else _null(size, at + 2, 2, nullable, walk)
 
     return pass_string
 
@@ -213,7 +216,7 @@ def _string(nullable: bool) -> Step:
 def _bytes(nullable: bool) -> Step:
     def pass_bytes(data: Data, at: int, walk: _Walk) -> int:
         size = _number(data, at, 4)
-        return at + 4 + size if size > 0 else _unless_null(size, at + 4, nullable)
+        return at + 4 + size if size >= 0 else _null(size, at + 4, 4, nullable, walk)
 
     return pass_bytes
 

@@ -253,3 +253,11 @@ async def test_who_may_see_and_change_credentials(admin: Wire, alice: Wire) -> N
     (result,) = (await alter(alice, upsertions=[upsertion("bob", "x")])).values()
     assert result[0] == "cluster_authorization_failed"
     assert set(await users(admin)) == {"admin", "alice"}
+
+
+async def test_a_reset_undoes_it(sim: AsyncSimulator, admin: Wire) -> None:
+    await create(admin, "User:alice", READ, (TOPIC, "t"))
+    await alter(admin, deletions=[removal("alice")], upsertions=[upsertion("bob", "x")])
+    sim.reset()
+    assert await described(admin) == []
+    assert await users(admin) == {name: [(1, 4096), (2, 4096)] for name in USERS}

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch
 from kafka_wire import (
+    ADD_OFFSETS_TO_TXN,
+    ADD_PARTITIONS_TO_TXN,
     ALTER_CLIENT_QUOTAS,
     ALTER_CONFIGS,
     ALTER_PARTITION_REASSIGNMENTS,
@@ -29,10 +31,13 @@ from kafka_wire import (
     DESCRIBE_CONFIGS,
     DESCRIBE_GROUPS,
     DESCRIBE_LOG_DIRS,
+    DESCRIBE_PRODUCERS,
     DESCRIBE_QUORUM,
     DESCRIBE_TOPIC_PARTITIONS,
+    DESCRIBE_TRANSACTIONS,
     DESCRIBE_USER_SCRAM_CREDENTIALS,
     ELECT_LEADERS,
+    END_TXN,
     FETCH,
     FIND_COORDINATOR,
     HEARTBEAT,
@@ -44,6 +49,7 @@ from kafka_wire import (
     LIST_GROUPS,
     LIST_OFFSETS,
     LIST_PARTITION_REASSIGNMENTS,
+    LIST_TRANSACTIONS,
     METADATA,
     NAMES,
     OFFSET_COMMIT,
@@ -54,6 +60,8 @@ from kafka_wire import (
     SASL_AUTHENTICATE,
     SASL_HANDSHAKE,
     SYNC_GROUP,
+    TXN_OFFSET_COMMIT,
+    WRITE_TXN_MARKERS,
     Make,
     Wire,
     fetch,
@@ -64,11 +72,20 @@ from test_every_version import errors_in, requests
 
 from simulator import AsyncSimulator, KafkaSecurity
 from simulator.listeners.kafka.registry import registered
-from simulator.log.acls import Acl, Acls, Operation, PatternType, Permission, ResourceType
+from simulator.log.acls import (
+    CLUSTER_NAME,
+    Acl,
+    Acls,
+    Operation,
+    PatternType,
+    Permission,
+    ResourceType,
+)
 from simulator.log.groups import Commit
 from simulator.simulator import Settings
 
 TOPIC, GROUP, CLUSTER = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.CLUSTER
+TRANSACTION = ResourceType.TRANSACTIONAL_ID
 READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE = (
     Operation.READ,
     Operation.WRITE,
@@ -80,6 +97,7 @@ READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE = (
 DENIED_TOPIC = "topic_authorization_failed"
 DENIED_GROUP = "group_authorization_failed"
 DENIED_CLUSTER = "cluster_authorization_failed"
+DENIED_TRANSACTION = "transactional_id_authorization_failed"
 CLIENT = "User:ANONYMOUS"
 BATCH = build_batch([(5, b"k", b"v", ())])
 NOT_ASKED = -(1 << 31)
@@ -123,11 +141,21 @@ NEEDED: dict[int, tuple[str, list[tuple[ResourceType, Operation]]]] = {
     ALTER_CONFIGS: (DENIED_TOPIC, [(TOPIC, Operation.ALTER_CONFIGS)]),
     INCREMENTAL_ALTER_CONFIGS: (DENIED_TOPIC, [(TOPIC, Operation.ALTER_CONFIGS)]),
     LIST_CONFIG_RESOURCES: (DENIED_CLUSTER, [(CLUSTER, Operation.DESCRIBE_CONFIGS)]),
+    ADD_PARTITIONS_TO_TXN: (DENIED_TRANSACTION, [(TRANSACTION, WRITE), (TOPIC, WRITE)]),
+    ADD_OFFSETS_TO_TXN: (DENIED_TRANSACTION, [(TRANSACTION, WRITE), (GROUP, READ)]),
+    END_TXN: (DENIED_TRANSACTION, [(TRANSACTION, WRITE)]),
+    TXN_OFFSET_COMMIT: (DENIED_TRANSACTION, [(TRANSACTION, WRITE), (GROUP, READ), (TOPIC, READ)]),
+    WRITE_TXN_MARKERS: (DENIED_CLUSTER, [(CLUSTER, ALTER)]),
+    DESCRIBE_PRODUCERS: (DENIED_TOPIC, [(TOPIC, READ)]),
+    DESCRIBE_TRANSACTIONS: (DENIED_TRANSACTION, [(TRANSACTION, DESCRIBE)]),
 }
 """What is told without any ACL, and the ACLs with which the API does what it is asked."""
 
-TOLD_SINCE = {DESCRIBE_LOG_DIRS: 3}
-"""Before, the answer is empty."""
+CHANGES = {
+    ADD_PARTITIONS_TO_TXN: {4: DENIED_CLUSTER},  # from then on it is for brokers (KIP-890)
+    DESCRIBE_LOG_DIRS: {0: "", 3: DENIED_CLUSTER},  # before, the answer is empty
+}
+"""What is told from a version on, where it is something else."""
 
 FREE = (
     API_VERSIONS,
@@ -135,6 +163,7 @@ FREE = (
     DESCRIBE_CLUSTER,
     DESCRIBE_TOPIC_PARTITIONS,
     LIST_GROUPS,
+    LIST_TRANSACTIONS,
     SASL_AUTHENTICATE,
     SASL_HANDSHAKE,
 )
@@ -166,7 +195,7 @@ def acls(sim: AsyncSimulator) -> Acls:
 
 def let(acls: Acls, resource: ResourceType, operation: Operation, name: str | None = None) -> None:
     """Allow the test's client something with topic `t`, group `g`, or the cluster."""
-    named = name or {TOPIC: "t", GROUP: "g", CLUSTER: "kafka-cluster"}[resource]
+    named = name or {TOPIC: "t", GROUP: "g", CLUSTER: CLUSTER_NAME, TRANSACTION: "x"}[resource]
     acls.add(
         Acl(resource, named, PatternType.LITERAL, CLIENT, "*", operation, Permission.ALLOW),
     )
@@ -182,8 +211,11 @@ async def test_is_refused_without_and_served_with_acls(
     before = {info.name: info.partitions for info in sim.topics()}
     for version in versions:
         answer = await wire.ask(key, version, **requests(sim, key, version))
-        tellable = version >= TOLD_SINCE.get(key, 0)
-        assert errors_in(answer) == ({refused} if tellable else set()), version
+        expected = {refused}
+        for since, code in CHANGES.get(key, {}).items():
+            if version >= since:
+                expected = {code} - {""}
+        assert errors_in(answer) == expected, version
     assert {info.name: info.partitions for info in sim.topics()} == before
     for resource, operation in needed:
         let(acls, resource, operation)
@@ -299,6 +331,7 @@ async def test_each_topic_has_its_own_answer(wire: Wire, acls: Acls) -> None:
         topic.name: topic.partition_responses[0].error_code.name for topic in answer.responses
     }
     assert errors == {"t": "none", "secret": DENIED_TOPIC}
+    assert answer.responses[1].partition_responses[0].error_message is None
     answer = await wire.ask(FETCH, 11, **fetch(("t", 0, 0), ("secret", 0, 0)))
     found = {topic.topic: topic.partitions[0] for topic in answer.responses}
     assert found["t"].records

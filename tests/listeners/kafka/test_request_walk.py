@@ -64,7 +64,9 @@ def test_all_arrays_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_null_only_where_it_may_be() -> None:
     null = struct.pack(">i", -1)
     assert checker(METADATA, 1)(head(METADATA, 1) + null)
-    for version, body in ((0, null), (1, struct.pack(">i", -2)), (1, struct.pack(">ih", 1, -1))):
+    other = struct.pack(">i", -2)
+    assert checker(METADATA, 1)(head(METADATA, 1) + other) == head(METADATA, 1) + null
+    for version, body in ((0, null), (0, other), (1, struct.pack(">ih", 1, -1))):
         with pytest.raises(ProtocolViolation, match="null"):
             checker(METADATA, version)(head(METADATA, version) + body)
     software = b"\x02a"

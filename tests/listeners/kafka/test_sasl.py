@@ -93,7 +93,7 @@ async def test_plain(sim: AsyncSimulator, version: int) -> None:
         assert answer.error_code.name == "none"
         assert answer.mechanisms == ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
         answer = await authenticate(wire, PLAIN, version)
-        assert (answer.error_code.name, answer.error_message) == ("none", None)
+        assert (answer.error_code.name, answer.error_message) == ("none", "")
         assert answer.auth_bytes == b""
         if version >= 1:
             assert answer.session_lifetime.total_seconds() == 0
@@ -146,14 +146,12 @@ async def test_runs_with_the_same_seed_challenge_alike() -> None:
         (
             "PLAIN",
             b"alice",
-            "Authentication failed during authentication due to invalid credentials with SASL "
-            "mechanism PLAIN",
+            "Invalid SASL/PLAIN response: expected 3 tokens, got 1",
         ),
         (
             "PLAIN",
             b"\0\0secret",
-            "Authentication failed during authentication due to invalid credentials with SASL "
-            "mechanism PLAIN",
+            "Authentication failed: username not specified",
         ),
         (
             "SCRAM-SHA-256",

@@ -19,6 +19,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.users import MAX_USERS, SCRAM_NUMBERS
 from simulator.log.acls import Operation, ResourceType
@@ -37,7 +38,7 @@ def alter_user_scram_credentials(request: Request) -> Any:
     if request.allowed(Operation.ALTER, ResourceType.CLUSTER):
         problems = _problems(request)
     else:
-        problems = dict.fromkeys(names, (ErrorCode.cluster_authorization_failed, None))
+        problems = dict.fromkeys(names, (ErrorCode.cluster_authorization_failed, CLUSTER_REFUSED))
     users = request.cluster.guard.users
     for change in body.deletions:
         if change.name not in problems:

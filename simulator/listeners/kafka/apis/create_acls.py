@@ -16,6 +16,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.acl_entries import NO_AUTHORIZER, acls_of, entry_of
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import InvalidAcl, Operation, ResourceType
 
@@ -32,7 +33,7 @@ def _created(request: Request, creation: Any) -> Any:
     code, text = ErrorCode.none, None
     acls = acls_of(request)
     if not request.allowed(Operation.ALTER, ResourceType.CLUSTER):
-        code = ErrorCode.cluster_authorization_failed
+        code, text = ErrorCode.cluster_authorization_failed, CLUSTER_REFUSED
     elif acls is None:
         code, text = ErrorCode.security_disabled, NO_AUTHORIZER
     else:

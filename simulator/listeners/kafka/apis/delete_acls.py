@@ -17,6 +17,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.acl_entries import NO_AUTHORIZER, acls_of, filter_of
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Acl, Operation, ResourceType
 
@@ -34,7 +35,7 @@ def _deleted(request: Request, given: Any, allowed: bool) -> Any:
     code, text, deleted = ErrorCode.none, None, list[Acl]()
     acls, wanted = acls_of(request), filter_of(given)
     if not allowed:
-        code = ErrorCode.cluster_authorization_failed
+        code, text = ErrorCode.cluster_authorization_failed, CLUSTER_REFUSED
     elif acls is None:
         code, text = ErrorCode.security_disabled, NO_AUTHORIZER
     elif wanted is None:

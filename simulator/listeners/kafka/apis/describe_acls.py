@@ -16,6 +16,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.acl_entries import NO_AUTHORIZER, acls_of, filter_of
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Acl, Operation, PatternType, ResourceType
 
@@ -24,7 +25,7 @@ from simulator.log.acls import Acl, Operation, PatternType, ResourceType
 def describe_acls(request: Request) -> Any:
     """Tell ACLs."""
     if not request.allowed(Operation.DESCRIBE, ResourceType.CLUSTER):
-        return _failed(request, ErrorCode.cluster_authorization_failed, None)
+        return _failed(request, ErrorCode.cluster_authorization_failed, CLUSTER_REFUSED)
     acls, wanted = acls_of(request), filter_of(request.body)
     if acls is None:
         return _failed(request, ErrorCode.security_disabled, NO_AUTHORIZER)

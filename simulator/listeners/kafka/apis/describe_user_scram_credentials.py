@@ -17,6 +17,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.users import SCRAM_NUMBERS
 from simulator.log.acls import Operation, ResourceType
@@ -27,7 +28,7 @@ def describe_user_scram_credentials(request: Request) -> Any:
     """Tell who can log in with SCRAM."""
     if not request.allowed(Operation.DESCRIBE, ResourceType.CLUSTER):
         code = ErrorCode.cluster_authorization_failed
-        return request.schema.response(error_code=code, error_message=None, results=())
+        return request.schema.response(error_code=code, error_message=CLUSTER_REFUSED, results=())
     asked = Counter(user.name for user in request.body.users or ())
     names = asked or Counter(request.cluster.guard.users.names())
     return request.schema.response(

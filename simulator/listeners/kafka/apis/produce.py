@@ -175,7 +175,7 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
         )
         if request.version >= 8
         else (),
-        error_message=text,
+        error_message=text or None,
         **leader,
     )
     return result, code is ErrorCode.none
@@ -195,7 +195,7 @@ def _append(
     if topic is None:
         raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
     if not request.allowed(Operation.WRITE, ResourceType.TOPIC, topic):
-        raise _Refused(ErrorCode.topic_authorization_failed, "Topic authorization failed.")
+        raise _Refused(ErrorCode.topic_authorization_failed, "")
     log = request.cluster.log
     log.bounds(topic, partition)
     code = leader_error(request, topic, partition)

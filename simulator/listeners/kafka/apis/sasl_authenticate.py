@@ -43,7 +43,7 @@ def sasl_authenticate(request: Request) -> Any:
         session.principal = login.principal
     return request.schema.response(
         error_code=ErrorCode.none,
-        error_message=None,
+        error_message="",
         auth_bytes=accepted.token,
         session_lifetime=timedelta(milliseconds=accepted.lifetime_ms),
     )

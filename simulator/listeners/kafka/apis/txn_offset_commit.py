@@ -40,7 +40,9 @@ def txn_offset_commit(request: Request) -> Any:
         for topic in body.topics
         for partition in topic.partitions
     )
-    refused = _refused(request) if fine else ErrorCode.none
+    refused = _denied(request)
+    if refused is ErrorCode.none and fine:
+        refused = _refused(request)
     return request.schema.response(
         topics=tuple(
             make(
@@ -60,13 +62,22 @@ def txn_offset_commit(request: Request) -> Any:
     )
 
 
-def _refused(request: Request) -> ErrorCode:
-    """Why no offset at all is taken."""
-    body, cluster, version = request.body, request.cluster, request.version
+def _denied(request: Request) -> ErrorCode:
+    """Why nothing is looked at."""
+    body = request.body
     if not request.allowed(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, body.transactional_id):
         return ErrorCode.transactional_id_authorization_failed
     if not request.allowed(Operation.READ, ResourceType.GROUP, body.group_id):
         return ErrorCode.group_authorization_failed
+    return ErrorCode.none
+
+
+_DENIED = (ErrorCode.transactional_id_authorization_failed, ErrorCode.group_authorization_failed)
+
+
+def _refused(request: Request) -> ErrorCode:
+    """Why no offset at all is taken."""
+    body, cluster, version = request.body, request.cluster, request.version
     if not cluster.coordinates(request.node_id, body.group_id):
         return ErrorCode.not_coordinator
     if not body.group_id:
@@ -105,7 +116,7 @@ def _problem(request: Request, topic: str, partition: Any) -> ErrorCode:
 
 
 def _store(request: Request, topic: str, partition: Any, refused: ErrorCode) -> ErrorCode:
-    error = _problem(request, topic, partition)
+    error = refused if refused in _DENIED else _problem(request, topic, partition)
     if error is ErrorCode.none:
         error = refused
     if error is not ErrorCode.none:
