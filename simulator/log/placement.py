@@ -21,8 +21,8 @@ NO_LEADER: Final = -1
 COORDINATOR_PARTITIONS: Final = 50
 """`offsets.topic.num.partitions`, which spreads groups over the brokers."""
 
-_COORDINATOR_TOPICS: Final = {kind: UUID(int=kind) for kind in (0, 1)}
-"""Stand for `__consumer_offsets` and `__transaction_state`, whose leaders are the coordinators."""
+COORDINATOR_TOPICS: Final = {"__consumer_offsets": UUID(int=0), "__transaction_state": UUID(int=1)}
+"""The topics whose leaders are the coordinators: they have places before they have records."""
 
 KEPT_PLACES: Final = 1000
 """Deleted topics whose places are kept: a snapshot may bring them back."""
@@ -122,7 +122,7 @@ class Placement:
         self._next = 0
         self._places: dict[UUID, list[PartitionPlace]] = {}
         self._coordinators: dict[tuple[CoordinatorKind, str], int] = {}
-        for topic_id in _COORDINATOR_TOPICS.values():
+        for topic_id in COORDINATOR_TOPICS.values():
             self._next = 0
             self.assign(topic_id, COORDINATOR_PARTITIONS)
         self._next = 0
@@ -151,7 +151,7 @@ class Placement:
 
     def forget_others(self, topic_ids: Iterable[UUID]) -> None:
         """Forget the places of other topics than these once there are many of them."""
-        known = {*topic_ids, *_COORDINATOR_TOPICS.values()}
+        known = {*topic_ids, *COORDINATOR_TOPICS.values()}
         if len(self._places) > 2 * len(known) + KEPT_PLACES:
             self._places = {i: places for i, places in self._places.items() if i in known}
 
@@ -267,7 +267,8 @@ class Placement:
         moved = self._coordinators.get((kind, key))
         if moved is not None:
             return moved
-        return self._places[_COORDINATOR_TOPICS[kind]][coordinator_partition(key)].leader
+        places = self._places[UUID(int=kind)]
+        return places[coordinator_partition(key)].leader
 
     def move_coordinator(self, kind: CoordinatorKind, key: str, to: int) -> None:
         """Make another broker the coordinator of one key, as long as it runs.

@@ -21,7 +21,13 @@ from simulator.listeners.kafka.request_log import RequestLog
 from simulator.listeners.kafka.request_view import Viewer
 from simulator.listeners.kafka.transactions import TransactionCoordinator
 from simulator.log import PartitionNotFound, TopicInfo, TopicLog
-from simulator.log.placement import CoordinatorKind, Moved, PartitionPlace, Placement
+from simulator.log.placement import (
+    COORDINATOR_TOPICS,
+    CoordinatorKind,
+    Moved,
+    PartitionPlace,
+    Placement,
+)
 from simulator.log.transactions import Transactions
 from simulator.publishing import Publisher
 from simulator.scenario.randomness import Randomness
@@ -138,11 +144,17 @@ class Cluster:
     def _places(self, topic: str) -> tuple[Sequence[PartitionPlace], int]:
         """The places of a topic, and how many of them count."""
         topic_id, partitions = self.log.shape(topic)
+        topic_id = COORDINATOR_TOPICS.get(topic, topic_id)
         places = self.placement.places(topic_id)
         if len(places) < partitions:
             self._place_all()
             places = self.placement.places(topic_id)
         return places, partitions
+
+    def _placed(self, topic: str, partition: int) -> tuple[UUID, int]:
+        """By what the placement knows a partition; raises TopicNotFound or PartitionNotFound."""
+        self.place(topic, partition)
+        return COORDINATOR_TOPICS.get(topic, self.log.shape(topic)[0]), partition
 
     def coordinates(self, node_id: int, key: str, kind: CoordinatorKind = GROUP) -> bool:
         """Whether that broker coordinates a group, or a transactional id; else NOT_COORDINATOR."""
@@ -166,31 +178,23 @@ class Cluster:
 
     def move_leader(self, topic: str, partition: int, to: int) -> None:
         """Make a replica the leader."""
-        self.place(topic, partition)
-        self._moved(self.placement.move_leader(self.log.shape(topic)[0], partition, to))
+        self._moved(self.placement.move_leader(*self._placed(topic, partition), to))
 
     def elect_preferred(self, topic: str, partition: int) -> bool:
         """Make the preferred replica the leader; whether it has become it."""
-        self.place(topic, partition)
-        topic_id, _ = self.log.shape(topic)
-        return self._moved(self.placement.elect_preferred(topic_id, partition))
+        return self._moved(self.placement.elect_preferred(*self._placed(topic, partition)))
 
     def elect_unclean(self, topic: str, partition: int) -> bool:
         """Give a partition without a leader any replica that runs; whether it has one now."""
-        self.place(topic, partition)
-        topic_id, _ = self.log.shape(topic)
-        return self._moved(self.placement.elect_unclean(topic_id, partition))
+        return self._moved(self.placement.elect_unclean(*self._placed(topic, partition)))
 
     def cancel_reassignment(self, topic: str, partition: int) -> None:
         """Go back to the replicas that a partition had before."""
-        self.place(topic, partition)
-        topic_id, _ = self.log.shape(topic)
-        self._moved(self.placement.cancel_reassignment(topic_id, partition))
+        self._moved(self.placement.cancel_reassignment(*self._placed(topic, partition)))
 
     def move_replicas(self, topic: str, partition: int, to: Sequence[int]) -> None:
         """Give a partition other replicas."""
-        self.place(topic, partition)
-        self._moved(self.placement.reassign(self.log.shape(topic)[0], partition, to))
+        self._moved(self.placement.reassign(*self._placed(topic, partition), to))
 
     def move_coordinator(self, kind: CoordinatorKind, key: str, to: int) -> None:
         """Make another broker the coordinator of a group or transactional id."""

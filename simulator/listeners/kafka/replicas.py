@@ -16,16 +16,18 @@ def check_assignment(request: Request, replicas: Sequence[int]) -> None:
     """Refuse replicas that nobody can hold; raises BadReplicas."""
     if not replicas:
         raise BadReplicas("The manual partition assignment includes an empty replica list.")
-    for node_id in replicas:
+    before = None
+    for node_id in sorted(replicas):
         if node_id not in request.cluster.placement.nodes:
             raise BadReplicas(
                 f"The manual partition assignment includes broker {node_id}, but no such broker is "
                 "registered."
             )
-        if list(replicas).count(node_id) > 1:
+        if node_id == before:
             raise BadReplicas(
                 f"The manual partition assignment includes the broker {node_id} more than once."
             )
+        before = node_id
 
 
 def check_replication(request: Request, replication: int) -> None:

@@ -15,18 +15,16 @@ Version notes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
+from simulator.listeners.kafka.replicas import BadReplicas, check_assignment
 from simulator.log import PartitionNotFound, TopicNotFound
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.placement import Placement
 
-MANUAL = "The manual partition assignment includes"
 Answer = tuple[ErrorCode, str | None]
 
 
@@ -81,26 +79,13 @@ def _altered(request: Request, topic: str, wanted: Any, may_change: bool) -> Ans
             return ErrorCode.no_reassignment_in_progress, None
         cluster.cancel_reassignment(topic, number)
         return ErrorCode.none, None
-    wrong = assignment_error(cluster.placement, replicas)
-    if wrong is not None:
-        return ErrorCode.invalid_replica_assignment, wrong
+    try:
+        check_assignment(request, replicas)
+    except BadReplicas as error:
+        return ErrorCode.invalid_replica_assignment, str(error)
     before = len(place.replicas) - len(place.adding)
     if not may_change and len(replicas) != before:
         text = f"The replication factor is changed from {before} to {len(replicas)}"
         return ErrorCode.invalid_replication_factor, text
     cluster.move_replicas(topic, number, replicas)
     return ErrorCode.none, None
-
-
-def assignment_error(placement: Placement, replicas: Sequence[int]) -> str | None:
-    """What is wrong with replicas that a client names, in Kafka's words."""
-    if not replicas:
-        return f"{MANUAL} an empty replica list."
-    before = None
-    for node_id in sorted(replicas):
-        if node_id not in placement.nodes:
-            return f"{MANUAL} broker {node_id}, but no such broker is registered."
-        if node_id == before:
-            return f"{MANUAL} the broker {node_id} more than once."
-        before = node_id
-    return None
