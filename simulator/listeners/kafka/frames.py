@@ -19,7 +19,7 @@ LEAST_BYTES: Final = 8
 _SMALL: Final = 65_536
 """Requests that fit are cut from a common buffer; larger ones get one of their own."""
 
-_FIRST_GROWTH: Final = 1 << 20
+_FIRST_GROWTH: Final = 1 << 21
 """What a large request gets at first: its size is only what a stranger says."""
 
 
