@@ -237,6 +237,11 @@ class Simulator:
         return self._running.call(self._sim.names)
 
     @property
+    def catalog(self) -> Catalog:
+        """Which events exist."""
+        return self._sim.catalog
+
+    @property
     def clock(self) -> ClockControl:
         """The simulator's clock: `sim.clock.advance("31s")`."""
         return ClockControl(self._running, self._sim)
