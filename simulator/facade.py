@@ -275,13 +275,44 @@ class Simulator:
     # --- topics ----------------------------------------------------------------------------
 
     def create_topic(
-        self, topic: str, *, partitions: int = 1, retention: Retention = Retention()
+        self,
+        topic: str,
+        *,
+        partitions: int = 1,
+        retention: Retention = Retention(),
+        config: Mapping[str, object] | None = None,
     ) -> TopicInfo:
-        """Create a topic; raises `TopicExists` or `InvalidTopicName`."""
+        """Create a topic; `config` has Kafka's settings for it, which overrule `retention`.
+
+        Raises `TopicExists`, `InvalidTopicName` or `InvalidConfig`.
+        """
         sim = self._sim
         return self._running.call(
-            lambda: sim.create_topic(topic, partitions=partitions, retention=retention)
+            lambda: sim.create_topic(
+                topic, partitions=partitions, retention=retention, config=config
+            )
         )
+
+    def configure_topic(self, topic: str, config: Mapping[str, object]) -> TopicInfo:
+        """Replace the settings that were given for a topic, by Kafka's names.
+
+        Raises `TopicNotFound` or `InvalidConfig`.
+        """
+        sim = self._sim
+        return self._running.call(lambda: sim.configure_topic(topic, config))
+
+    def add_partitions(self, topic: str, total: int) -> TopicInfo:
+        """Give a topic so many partitions in all; raises `TopicNotFound`."""
+        sim = self._sim
+        return self._running.call(lambda: sim.add_partitions(topic, total))
+
+    def compact(self, topic: str) -> int:
+        """Compact a topic now, as happens by itself every 15 s; return how many records it deleted.
+
+        Raises `TopicNotFound`, or `InvalidTopicSetting` unless its cleanup.policy has compact.
+        """
+        sim = self._sim
+        return self._running.call(lambda: sim.compact(topic))
 
     def delete_records(self, topic: str, before_offset: int, *, partition: int = 0) -> int:
         """Delete the records before an offset; return the first offset that is left."""
@@ -300,7 +331,7 @@ class Simulator:
         return self._running.call(self._sim.groups)
 
     def topics(self) -> list[TopicInfo]:
-        """Describe all topics."""
+        """Describe all topics, but for those that the cluster keeps for itself."""
         return self._running.call(self._sim.topics)
 
     # --- back in time ----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Deletes what is past its age, on the simulator's clock."""
+"""Deletes what is past its age, and compacts, on the simulator's clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from simulator.scenario.clock import RealClock, Timer, VirtualClock
 
 CHECKS_PER_AGE = 8
 MIN_PERIOD_NS = 10_000_000
+
+COMPACTION_PERIOD_NS = 15_000_000_000
+"""As often as Kafka's cleaner looks for work (`log.cleaner.backoff.ms`)."""
 
 
 class RetentionTimer:
@@ -21,6 +24,8 @@ class RetentionTimer:
         self._log = log
         self._clock = clock
         self._timer: Timer | None = None
+        self._compacted: list[str] = []
+        self._compact_at = 0
 
     def apply(self) -> None:
         """Delete what is too old by now."""
@@ -29,14 +34,18 @@ class RetentionTimer:
     def arm(self) -> None:
         """Look at the topics' settings again, and time the next check."""
         self.disarm()
-        ages = [
-            topic.retention.max_age_ms
+        periods = [
+            max(topic.retention.max_age_ms * 1_000_000 // CHECKS_PER_AGE, MIN_PERIOD_NS)
             for topic in self._log.topics()
             if topic.retention.max_age_ms is not None
         ]
-        if ages:
-            period = max(min(ages) * 1_000_000 // CHECKS_PER_AGE, MIN_PERIOD_NS)
-            self._timer = self._clock.call_at(self._clock.now_ns() + period, self._fire)
+        self._compacted = [topic.name for topic in self._log.topics() if topic.rules.compact]
+        if self._compacted:
+            periods.append(COMPACTION_PERIOD_NS)
+            self._compact_at = min(self._compact_at, self._clock.now_ns() + COMPACTION_PERIOD_NS)
+        if periods:
+            at = self._clock.now_ns() + min(periods)
+            self._timer = self._clock.call_at(at, self._fire)
 
     def disarm(self) -> None:
         """Stop timing."""
@@ -46,4 +55,10 @@ class RetentionTimer:
 
     def _fire(self) -> None:
         self.apply()
+        now = self._clock.now_ns()
+        if now >= self._compact_at:
+            self._compact_at = now + COMPACTION_PERIOD_NS
+            for topic in self._compacted:
+                if self._log.has_topic(topic):
+                    self._log.compact(topic, now // 1_000_000)
         self.arm()

@@ -354,15 +354,21 @@ def encode_batch(
     keys: Sequence[bytes | None],
     values: Sequence[bytes | None],
     headers: Mapping[int, Headers],
+    deltas: Sequence[int] | None = None,
 ) -> bytes:
-    """An uncompressed batch of plain records, from no producer; `headers` by row."""
+    """An uncompressed batch of plain records, from no producer; `headers` by row.
+
+    `deltas` are their offsets from the first on, where there are gaps.
+    """
     base_timestamp = timestamps[0]
+    if deltas is None:
+        deltas = range(len(values))
     parts: list[bytes] = []
     for row, (timestamp, key, value) in enumerate(zip(timestamps, keys, values, strict=True)):
         record = [
             b"\0",
             _zigzag(timestamp - base_timestamp),
-            _zigzag(row),
+            _zigzag(deltas[row]),
             *_sized(key),
             *_sized(value),
         ]
@@ -373,7 +379,8 @@ def encode_batch(
         body = b"".join(record)
         parts += (_zigzag(len(body)), body)
     times = (base_timestamp, max(timestamps))
-    return assembled(b"".join(parts), len(values), (base_offset, leader_epoch), times)
+    place = base_offset, leader_epoch
+    return assembled(b"".join(parts), len(values), place, times, last_delta=deltas[-1])
 
 
 def assembled(
@@ -383,14 +390,17 @@ def assembled(
     times: tuple[int, int],
     attributes: int = 0,
     producer: tuple[int, int, int] = (NO_PRODUCER, -1, -1),
+    last_delta: int | None = None,
 ) -> bytes:
     """A batch of encoded records.
 
     `place` is base offset and leader epoch, `times` are base and largest timestamp, `producer` is
-    id, epoch and base sequence.
+    id, epoch and base sequence. `last_delta` is the last offset from the first one on; without it
+    there are no gaps.
     """
+    last = count - 1 if last_delta is None else last_delta
     # The first 21 bytes are written again below, once the CRC of what follows them is known.
-    covered = _HEADER.pack(0, 0, 0, 0, 0, attributes, count - 1, *times, *producer, count)
+    covered = _HEADER.pack(0, 0, 0, 0, 0, attributes, last, *times, *producer, count)
     covered = covered[_CRC_END:] + records
     length = HEADER_BYTES - _PREFIX_BYTES + len(records)
     head = struct.pack(">qiibI", place[0], length, place[1], 2, checksum(covered))

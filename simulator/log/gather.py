@@ -8,9 +8,10 @@ from simulator.log.batch_segment import BatchSegment
 from simulator.log.columns import RecordColumns
 from simulator.log.record import Headers
 from simulator.log.segment import Segment
+from simulator.log.sparse_segment import SparseSegment
 from simulator.log.transaction_index import Span
 
-AnySegment = Segment | BatchSegment
+AnySegment = Segment | BatchSegment | SparseSegment
 
 SegmentsFrom = Callable[[int], Iterable[AnySegment]]
 """Gives the segments that hold the records from an offset on."""

@@ -12,6 +12,7 @@ from sortedcontainers import SortedDict  # type: ignore[import-untyped]
 from simulator.log.batch_segment import SEGMENT_BATCHES, BatchSegment
 from simulator.log.batches import NO_PRODUCER, Batch, Unchecked
 from simulator.log.columns import RecordColumns
+from simulator.log.compaction import Compactor, sparse_segments
 from simulator.log.control_batches import Marker
 from simulator.log.gather import AnySegment, gather_batches, gather_columns, gather_sizes
 from simulator.log.leader_epochs import FIRST_EPOCH, EpochEnd, LeaderEpochs
@@ -20,6 +21,7 @@ from simulator.log.partition_state import PartitionState
 from simulator.log.producers import Producers
 from simulator.log.record import Headers
 from simulator.log.retention import Retention
+from simulator.log.rules import TopicRules
 from simulator.log.segment import (
     SEGMENT_BYTES,
     SEGMENT_RECORDS,
@@ -59,6 +61,7 @@ class Partition:
         "_segments",
         "_shared",
         "_shared_to",
+        "compactor",
         "deleted",
         "end",
         "end_bytes",
@@ -80,6 +83,7 @@ class Partition:
         self.deleted = False
         self._memory = memory
         self.producers = Producers()
+        self.compactor = Compactor()
         self.timeline = Timeline()
         self.epochs = LeaderEpochs()
         self.transactions = TransactionIndex()
@@ -94,6 +98,7 @@ class Partition:
         self.epochs.restore(state.epochs, self.end)
         self.transactions.restore(state.transactions)
         self.producers.clear()
+        self.compactor.forget()
         self._seal()
         self._share()
 
@@ -286,6 +291,33 @@ class Partition:
                 break
         return memory
 
+    def compact(self, now: int, rules: TopicRules) -> int:
+        """Leave the newest record of each key; return how many were deleted.
+
+        What lies behind the beginning of an open transaction stays as it is, and so does all of
+        a segment that holds some of it.
+        """
+        if not self.compactor.has_work(self.end, now, rules):
+            return 0
+        self._seal()
+        stable = self.last_stable_offset
+        behind = [s for base, s in self._segments.items() if s.end_offset > stable]
+        limit = behind[0].base_offset if behind else self.end
+        columns = self.columns(self.start, limit) if self.start < limit else None
+        if columns is None or not len(columns):
+            return 0
+        kept = self.compactor.survivors(columns, self.end, now, rules)
+        if len(kept) == len(columns):
+            return 0
+        end_bytes = behind[0].base_bytes if behind else self.end_bytes
+        span = (self.start, limit)
+        pieces = sparse_segments(columns, kept, span, end_bytes, self.epochs, self._memory)
+        self._segments = SortedDict({each.base_offset: each for each in (*pieces, *behind)})
+        self._shared = False
+        self.start_bytes = pieces[0].base_bytes
+        self.transactions.keep_only([columns.offsets[row] for row in kept], span)
+        return len(columns) - len(kept)
+
     # Reading
 
     def _segment(self, offset: int) -> AnySegment:
@@ -306,8 +338,9 @@ class Partition:
         return map(segments.__getitem__, bases)
 
     def position_of(self, offset: int) -> int:
-        """The position at which the record at `offset` was appended to the log."""
-        return self._segment(offset).position_of(offset)
+        """The position of the event at `offset` or the next one; past all others without one."""
+        offset = self.transactions.next_visible(offset)
+        return self._segment(offset).position_of(offset) if offset < self.end else sys.maxsize
 
     def offset_for_timestamp(self, timestamp: int) -> int | None:
         """The first offset, in offset order, of a record at least as late as `timestamp`.

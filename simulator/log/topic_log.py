@@ -495,6 +495,22 @@ class TopicLog:
                 self._changed(topic.name)
         return total
 
+    def compact(self, name: str, now: int) -> int:
+        """Compact a topic at `now` (ms) as its settings say; return how many records it deleted.
+
+        Raises TopicNotFound, and InvalidTopicSetting where the settings say no such thing.
+        """
+        topic = self._topic(name)
+        if not topic.rules.compact:
+            policy = topic.config.get("cleanup.policy", "delete")
+            raise InvalidTopicSetting(
+                "cleanup.policy", policy, f"topic {name!r} is compacted only with compact in it"
+            )
+        deleted = sum(partition.compact(now, topic.rules) for partition in topic.partitions)
+        if deleted:
+            self._changed(name)
+        return deleted
+
     # Waiting
 
     def wait(self, callback: Callable[[], None], topics: Iterable[str] | None = None) -> None:

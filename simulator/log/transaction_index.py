@@ -7,7 +7,7 @@ then copied before they are written to.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 Span = tuple[int, int]
@@ -49,8 +49,8 @@ NO_TRANSACTIONS: Final = TransactionIndexState({}, [], ([], []))
 class TransactionIndex:
     """The transactions of one partition.
 
-    `hidden` are the offsets of what readers of committed events pass over: markers, and records of
-    aborted transactions. They are kept as sorted, disjoint spans.
+    `hidden` are the offsets of what readers of committed events pass over: markers, records of
+    aborted transactions, and what compaction has deleted. They are kept as sorted, disjoint spans.
     """
 
     __slots__ = ("_aborted", "_hidden", "_open", "_shared")
@@ -193,6 +193,35 @@ class TransactionIndex:
             self._aborted = list(self._aborted)
             self._hidden = (list(starts), list(ends))
             self._shared = False
+
+    # Compaction
+
+    def keep_only(self, offsets: Sequence[int], span: Span) -> None:
+        """Hide everything of a span, where no transaction is open, but these offsets.
+
+        What ended in it is forgotten: compaction has left neither its records nor its marker.
+        """
+        self._own()
+        first, stop = span
+        starts, ends = [], []
+        for offset in offsets:
+            if first < offset:
+                starts.append(first)
+                ends.append(offset)
+            first = offset + 1
+        if first < stop:
+            starts.append(first)
+            ends.append(stop)
+        for begin, end in zip(*self._hidden, strict=True):
+            if end > stop:
+                begin = max(begin, stop)
+                if ends and ends[-1] == begin:
+                    ends[-1] = end
+                else:
+                    starts.append(begin)
+                    ends.append(end)
+        self._hidden = (starts, ends)
+        self._aborted = [found for found in self._aborted if found.last_offset >= stop]
 
 
 def _last_offset(transaction: AbortedTransaction) -> int:

@@ -73,7 +73,7 @@ class ModelPartition:
         """Where the kept ones begin once `records` are in and the limits are applied."""
         history = [*self.history, *records]
         start = self.start
-        while start < len(history) and (
+        while start < len(history) - 1 and (
             (retention.max_records is not None and len(history) - start > retention.max_records)
             or (
                 retention.max_bytes is not None

@@ -223,7 +223,7 @@ class LogMachine(RuleBasedStateMachine):
                 )
             )
         raw = build_batch([(r.timestamp, r.key, r.value, r.headers) for r in records], codec=codec)
-        if len(raw) > (topic.retention.max_bytes or MAX_BATCH_BYTES):
+        if len(raw) > MAX_BATCH_BYTES:
             with pytest.raises(RecordTooLarge):
                 self.log.append_batch(name, index, parse_batch(raw))
             return

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from admin_wire import BROKER, SET, change, create_topic
 from crc32c import crc32c
-from kafka_batches import build_batch
+from kafka_batches import build_batch, records_of
 from kafka_wire import FETCH, METADATA, PRODUCE, Wire, fetch, produce
 
-from simulator import AsyncSimulator
+from simulator import AsyncSimulator, Simulator, SimulatorError
+from simulator.listeners.kafka.configs import InvalidConfig
 from simulator.simulator import Settings
 
 NOW = 1_767_225_600_000
@@ -185,3 +186,34 @@ async def test_topics_are_created_by_themselves_only_if_the_broker_may(version: 
         assert len(sim.log.topic("new").partitions) == 4
         assert await metadata(wire, "new.topic", version) == "none"
         assert await metadata(wire, "new_topic", version) == "invalid_topic_exception"
+
+
+async def test_a_compacted_topic_keeps_the_newest_of_each_key(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    await create_topic(wire, "t", configs={"cleanup.policy": "compact"})
+    for number in range(6):
+        data = build_batch([(number, b"k%d" % (number % 2), b"v%d" % number, ())], codec=1)
+        assert (await send(wire, "t", data)).error_code.name == "none"
+    sim.clock.advance("20s")  # type: ignore[union-attr]
+    assert [(r.offset, r.value) for r in records_of(await fetched(wire, "t"))] == [
+        (4, b"v4"),
+        (5, b"v5"),
+    ]
+    assert (await send(wire, "t", batch(7, key=b"k0"))).base_offset == 6
+    assert sim.compact("t") == 1
+    assert [r.offset for r in records_of(await fetched(wire, "t"))] == [5, 6]
+
+
+def test_compaction_from_a_synchronous_test() -> None:
+    with Simulator() as sim:
+        sim.create_topic("t", config={"cleanup.policy": "compact"})
+        for value in ("1", "2"):
+            sim.publish("t", value, key="k")
+        assert sim.compact("t") == 1
+        assert dict(sim.configure_topic("t", {"retention.ms": 5}).config) == {"retention.ms": "5"}
+        assert len(sim.add_partitions("t", 3).partitions) == 3
+        with pytest.raises(SimulatorError, match="is compacted only"):
+            sim.compact("t")
+        with pytest.raises(InvalidConfig, match=r"did you mean retention\.ms"):
+            sim.create_topic("u", config={"retention.mss": 5})
