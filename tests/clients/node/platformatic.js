@@ -97,20 +97,20 @@ async function read(consumer, options) {
   stream.on("data", (each) => reader.put(told(each)));
   stream.on("error", (error) => reader.fail(error));
   const [topic] = options.topics;
-  // Partitions are in place once the stream knows where to begin, and a fetch that was under way
-  // before is back: what that one finds in partitions of before is told, too.
-  let round = 0;
-  consumer.on("consumer:group:rebalance", () => {
-    round += 1;
-    reader.assigned = [];
-  });
-  stream.on("offsets", () => {
-    round += 1;
-    const mine = round;
+  // After a change the partitions are in place when a fetch has come back: one that was under way
+  // tells records of the partitions of before, too.
+  let inPlace = false;
+  const changed = () => {
+    inPlace = false;
     stream.once("fetch", () => {
-      const found = consumer.assignments?.find((each) => each.topic === topic);
-      if (mine === round) reader.assigned = found?.partitions ?? [];
+      inPlace = true;
     });
+  };
+  consumer.on("consumer:group:rebalance", changed);
+  stream.on("offsets", changed);
+  const assigned = () => consumer.assignments?.find((each) => each.topic === topic);
+  Object.defineProperty(reader, "assigned", {
+    get: () => (inPlace ? (assigned()?.partitions ?? []) : []),
   });
   reader.commit = (topic, offset) =>
     consumer.commit({
