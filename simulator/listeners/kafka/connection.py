@@ -297,7 +297,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, exchange: Exchange, response: Any) -> None:
         """Send an answer, if there is one, and keep note of it."""
-        size = exchange.size
+        size = 0
         fault_id = None
         request = exchange.request
         if exchange.outcome is not None:
@@ -309,9 +309,10 @@ class Connection(asyncio.BufferedProtocol):
             frame = request.schema.write(exchange.correlation_id, response)
             if not self._gone:
                 self._transport.write(frame)
-            size += len(frame)
+            size = len(frame)
         times = (exchange.started, self._loop.time())
-        self._cluster.request_log.add(exchange.api, request, response, times, size, fault_id)
+        sizes = (exchange.size, size)
+        self._cluster.request_log.add(exchange.api, request, response, times, sizes, fault_id)
         self._bound_frames()
 
     # Faults

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 """Of the frames whose requests and responses are kept; decoded they take some times that."""
 
 LARGE: Final = 64 * 1024
+"""What is no digest and larger is made into a view, which is bounded, at once."""
+
+MAX_PLACES: Final = 1000
+"""Partitions that a digest has."""
+
 _PRODUCE, _FETCH = 0, 1
+_PLACE_BYTES: Final = 40  # of a partition in a digest, as it would be in a frame
 _COUNT_AT: Final = 57  # of the records, in the header of a batch
 
 
@@ -39,7 +46,6 @@ class Entry(NamedTuple):
     node_id: int
     started: float
     ended: float
-    size: int
     fault_id: int | None
     body: Any
     answer: Any
@@ -82,15 +88,21 @@ class RequestLog:
         request: Request,
         response: Any,
         times: tuple[float, float],
-        size: int,
+        sizes: tuple[int, int],
         fault_id: int | None = None,
     ) -> None:
-        """Keep a request with its response; `size` is the bytes of both on the wire."""
+        """Keep a request with its response, None for none; `sizes` are their bytes on the wire."""
         body = request.body
+        asked, answered = sizes
         if api.key == _PRODUCE:
-            body, size = _produced(body), 200
+            body = _produced(body)
+            asked = _PLACE_BYTES * sum(len(partitions) for _, partitions in body.topics)
         elif api.key == _FETCH and response is not None:
-            response, size = _fetched(response), 400
+            response = _fetched(response)
+            answered = _PLACE_BYTES * sum(len(partitions) for _, partitions in response.topics)
+            if asked > LARGE:
+                body, asked = replace(body, topics=tuple(_first(body.topics))), LARGE // 2
+        size = min(asked + answered, LARGE)
         self.total += 1
         entry = Entry(
             self.total,
@@ -100,13 +112,12 @@ class RequestLog:
             request.client_host,
             request.node_id,
             *times,
-            size,
             fault_id,
             body,
             response,
         )
-        size = min(size, LARGE)
-        self._entries.append(entry if size < LARGE else self._view(entry))
+        digested = api.key in (_PRODUCE, _FETCH)
+        self._entries.append(entry if size < LARGE or digested else self._view(entry))
         self._sizes.append(size)
         self._bytes += size
         while self._bytes > MAX_BYTES or len(self._entries) > MAX_ENTRIES:
@@ -145,39 +156,41 @@ class RequestLog:
 
 
 def _produced(body: Any) -> ProduceDigest:
-    return ProduceDigest(
-        body.acks,
-        body.transactional_id,
-        tuple(
-            (
-                topic.name if hasattr(topic, "name") else topic.topic_id,
-                tuple(
-                    (each.index, len(records), int.from_bytes(records[_COUNT_AT : _COUNT_AT + 4]))
-                    for each in topic.partition_data
-                    for records in (each.records or b"",)
-                ),
-            )
-            for topic in body.topic_data
-        ),
-    )
+    topics = []
+    room = MAX_PLACES
+    for topic in body.topic_data:
+        partitions = []
+        for each in topic.partition_data[:room]:
+            records = each.records or b""
+            count = int.from_bytes(records[_COUNT_AT : _COUNT_AT + 4])
+            partitions.append((each.index, len(records), count))
+        topics.append((getattr(topic, "name", None) or topic.topic_id, tuple(partitions)))
+        room -= len(partitions)
+        if room <= 0:
+            break
+    return ProduceDigest(body.acks, body.transactional_id, tuple(topics))
 
 
 def _fetched(answer: Any) -> FetchDigest:
-    return FetchDigest(
-        getattr(answer, "error_code", 0),
-        tuple(
-            (
-                topic.topic if hasattr(topic, "topic") else topic.topic_id,
-                tuple(
-                    (
-                        each.partition_index,
-                        each.error_code,
-                        each.high_watermark,
-                        len(each.records or b""),
-                    )
-                    for each in topic.partitions
-                ),
-            )
-            for topic in answer.responses
-        ),
-    )
+    topics = []
+    room = MAX_PLACES
+    for topic in answer.responses:
+        partitions = [
+            (each.partition_index, each.error_code, each.high_watermark, len(each.records or b""))
+            for each in topic.partitions[:room]
+        ]
+        topics.append((getattr(topic, "topic", None) or topic.topic_id, tuple(partitions)))
+        room -= len(partitions)
+        if room <= 0:
+            break
+    return FetchDigest(getattr(answer, "error_code", 0), tuple(topics))
+
+
+def _first(topics: tuple[Any, ...]) -> Iterator[Any]:
+    """The first partitions of those that a Fetch names."""
+    room = MAX_PLACES
+    for topic in topics:
+        if room <= 0:
+            break
+        yield replace(topic, partitions=topic.partitions[:room])
+        room -= len(topic.partitions)

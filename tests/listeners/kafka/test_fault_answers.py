@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import pkgutil
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -19,8 +20,10 @@ from kio.serial import entity_reader, entity_writer
 from kio.static.constants import EntityType
 
 from simulator.listeners.kafka.faults.answers import error_answer
-from simulator.listeners.kafka.faults.places import walk
+from simulator.listeners.kafka.faults.places import keep, walk
 from simulator.listeners.kafka.faults.structures import is_list, nested_class
+from simulator.listeners.kafka.request_log import Entry
+from simulator.listeners.kafka.request_view import KafkaRequest, Viewer
 from simulator.log.kafka_names import APIS
 
 SAMPLES = {
@@ -51,6 +54,12 @@ def sample(cls: Any) -> Any:
             value = SAMPLES.get(kind, 3)
         values[field.name] = (value,) if is_list(cls, field.name) else value
     return cls(**values)
+
+
+def bare(node: Any) -> Any:
+    """The same without anything in its lists."""
+    lists = [field.name for field in fields(node) if isinstance(getattr(node, field.name), tuple)]
+    return replace(node, **dict.fromkeys(lists, ()))
 
 
 def module_of(api: str) -> str:
@@ -153,6 +162,25 @@ def test_transactional_id_is_found_in_every_version() -> None:
             body = sample(classes(api, version)[0])
             found = {place.transactional_id for place, _ in walk(body, lambda _: "t")}
             assert found == {"x"}, (api, version)
+
+
+@pytest.mark.parametrize("api", sorted(APIS))
+def test_every_request_can_be_matched_and_told(api: str) -> None:
+    def view(body: Any, answer: Any) -> KafkaRequest:
+        entry = Entry(1, module_of(api), 0, "c", "h", 1, 1.0, 2.0, None, body, answer)
+        return Viewer(lambda _: "t", lambda seconds: seconds).view(entry)
+
+    for version in versions(api):
+        request, response = classes(api, version)
+        body, answer = sample(request), sample(response)
+        for asked in (body, bare(body)):
+            places = [place for place, _ in walk(asked, lambda _: "t")]
+            assert keep(asked, lambda _: True, lambda _: "t") == asked
+            assert keep(asked, lambda _: False, lambda _: "t") is None
+            assert places
+            assert view(asked, answer).answered
+            assert json.dumps(dict(view(asked, bare(answer)).response))
+            assert json.dumps(dict(view(asked, None).request))
 
 
 def test_items_name_what_was_asked_for() -> None:

@@ -192,6 +192,16 @@ async def test_large_requests_are_bounded_too(sim: AsyncSimulator, wire: Wire) -
     assert len(kept[-1].request["member_id"]) < 1100
 
 
+async def test_many_partitions_are_bounded_too(sim: AsyncSimulator, wire: Wire) -> None:
+    sim.create_topic("t")
+    await wire.ask(FETCH, 12, **fetch(*(("t", number, 0) for number in range(3000))))
+    (request,) = sim.kafka.requests()
+    assert len(request.partitions) == 1000
+    assert len(request.request["topics"]) == 1000
+    assert len(request.response["responses"]) <= 1000
+    assert request.errors == ("UNKNOWN_TOPIC_OR_PARTITION",)
+
+
 def test_synchronous_simulator_has_the_same() -> None:
     with Simulator() as sim:
         with sim.kafka.fault(api="Produce", topic="chat", times=1, error="REQUEST_TIMED_OUT") as f:
