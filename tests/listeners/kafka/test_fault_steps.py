@@ -88,3 +88,21 @@ async def test_all_brokers_stop_and_start(sim: AsyncSimulator, wire: Wire) -> No
         sim.create_topic("t")
         answer = await again.ask(PRODUCE, 9, **produce("t", build_batch([(5, None, b"v", ())])))
         assert answer.responses[0].partition_responses[0].error_code.name == "none"
+
+
+async def test_at_a_pace_the_broker_is_away_for_as_long_as_the_story_says(
+    sim: AsyncSimulator,
+) -> None:
+    script = parse_script("steps: [broker: stop, wait: 300ms, broker: start]", catalog=sim.catalog)
+    address = sim.bootstrap_servers
+    play = sim.start_play(script, speed=1)
+    states = set()
+    while not play.ended:
+        states.add(sim.kafka.brokers()[0].running)
+        await asyncio.sleep(0)
+    assert states == {True, False}
+    assert play.outcome.passed
+    while not sim.kafka.brokers()[0].running:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    async with await Wire.connect(address):
+        pass
