@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from simulator import AsyncSimulator, Catalog, KafkaSecurity, Simulator, SimulatorError
+from simulator import AsyncSimulator, Catalog, KafkaBroker, KafkaSecurity, Simulator, SimulatorError
 from simulator.log import LogFull
 from simulator.scenario.player import PlayState
 from simulator.simulator import Settings
@@ -80,6 +80,12 @@ def test_after_the_end_every_call_is_a_clear_error() -> None:
         ({"grpc_port": 65_536}, r"grpc_port=65536 .* 1 to 65535"),
         ({"grpc_port": -1}, "grpc_port=-1"),
         ({"max_bytes": 0}, "max_bytes=0"),
+        ({"brokers": 0}, "brokers=0 .* 1 to 100"),
+        ({"brokers": []}, r"brokers=\[\]"),
+        ({"brokers": [KafkaBroker(1), KafkaBroker(1)]}, "an id of its own"),
+        ({"brokers": [KafkaBroker(-1)]}, "an id of its own"),
+        ({"brokers": [KafkaBroker(1, 9), KafkaBroker(2, 9)]}, "a port of its own"),
+        ({"brokers": 3, "kafka_port": 65_534}, "a port of its own"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_at_once(settings: dict, text: str) -> None:

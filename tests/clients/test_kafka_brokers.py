@@ -92,6 +92,33 @@ def test_a_producer_of_librdkafka_loses_nothing(sim: Simulator) -> None:
     check_all_once(sim, 21_000, refused)
 
 
+def test_transactions_of_librdkafka_are_committed_elsewhere(sim: Simulator) -> None:
+    kafka = pytest.importorskip("confluent_kafka")
+    sim.create_topic("t", partitions=3)
+    own = {"bootstrap.servers": sim.bootstrap_servers, "reconnect.backoff.max.ms": 200}
+    producer = kafka.Producer({**own, "transactional.id": "x"})
+    producer.init_transactions(30)
+
+    def coordinator() -> int:
+        return sim.kafka.coordinator(transactional_id="x")
+
+    upsets = (
+        lambda: sim.kafka.move_coordinator(transactional_id="x", to=coordinator() % 3 + 1),
+        lambda: sim.kafka.move_leader("t", to=sim.kafka.place("t").leader % 3 + 1),
+        lambda: sim.kafka.stop_broker(coordinator()),
+        lambda: [sim.kafka.start_broker(node) for node in (1, 2, 3)],
+        sim.kafka.elect_preferred,
+    )
+    for turn, upset in enumerate(upsets):
+        producer.begin_transaction()
+        for number in range(30 * turn, 30 * turn + 30):
+            producer.produce("t", str(number), partition=number % 3)
+        producer.poll(0)
+        upset()
+        producer.commit_transaction(30)
+    check_all_once(sim, 150, [])
+
+
 async def send_by_aiokafka(servers: str, upset: Thread) -> None:
     from aiokafka import AIOKafkaProducer
 

@@ -30,7 +30,8 @@ from kafka_wire import (
     seconds,
 )
 
-from simulator import AsyncSimulator, KafkaBroker
+from simulator import AsyncSimulator, KafkaBroker, SimulatorError
+from simulator.listeners.kafka import AddressUnavailable
 from simulator.log.placement import NodeStopped, NotAReplica, UnknownNode
 from simulator.simulator import Settings
 
@@ -195,6 +196,18 @@ async def test_what_cannot_be_is_an_error(sim: AsyncSimulator) -> None:
         sim.kafka.move_leader("t", to=2)
     with pytest.raises(NodeStopped):
         sim.kafka.move_coordinator(group="g", to=2)
+
+
+async def test_where_one_port_is_taken_none_is_served() -> None:
+    async with AsyncSimulator(Settings(grpc_port=None)) as other:
+        taken = int(other.bootstrap_servers.rpartition(":")[2])
+        sim = AsyncSimulator(
+            Settings(brokers=[KafkaBroker(1), KafkaBroker(2, taken)], grpc_port=None)
+        )
+        with pytest.raises(AddressUnavailable, match=f":{taken}: the port is in use"):
+            await sim.start()
+        with pytest.raises(SimulatorError, match="no Kafka listener"):
+            sim.kafka.brokers()
 
 
 # --- leaders -------------------------------------------------------------------------------

@@ -9,16 +9,25 @@ from typing import Any
 
 import pytest
 from kafka_wire import (
+    ADD_OFFSETS_TO_TXN,
+    ADD_PARTITIONS_TO_TXN,
+    CONSUMER_GROUP_DESCRIBE,
+    CONSUMER_GROUP_HEARTBEAT,
     DELETE_GROUPS,
     DESCRIBE_GROUPS,
+    DESCRIBE_TRANSACTIONS,
+    END_TXN,
     FIND_COORDINATOR,
     HEARTBEAT,
+    INIT_PRODUCER_ID,
     JOIN_GROUP,
     LEAVE_GROUP,
     LIST_GROUPS,
     OFFSET_COMMIT,
+    OFFSET_DELETE,
     OFFSET_FETCH,
     SYNC_GROUP,
+    TXN_OFFSET_COMMIT,
     Make,
     Wire,
     seconds,
@@ -82,6 +91,69 @@ FOR_ONE_GROUP = {
     OFFSET_FETCH: (7, {"group_id": "g", "topics": None, "require_stable": False}),
     DESCRIBE_GROUPS: (5, {"groups": ("g",), "include_authorized_operations": False}),
     DELETE_GROUPS: (2, {"groups_names": ("g",)}),
+    CONSUMER_GROUP_HEARTBEAT: (
+        1,
+        {
+            "group_id": "g",
+            "member_id": "m",
+            "member_epoch": 0,
+            "rebalance_timeout": seconds(10),
+            "subscribed_topic_names": ("t",),
+            "topic_partitions": (),
+        },
+    ),
+    CONSUMER_GROUP_DESCRIBE: (
+        1,
+        {"group_ids": ("g",), "include_authorized_operations": False},
+    ),
+    OFFSET_DELETE: (0, {"group_id": "g", "topics": ()}),
+    TXN_OFFSET_COMMIT: (
+        3,
+        {
+            "transactional_id": "x",
+            "group_id": "g",
+            "producer_id": 0,
+            "producer_epoch": 0,
+            "generation_id": -1,
+            "member_id": "",
+            "topics": lambda make: (
+                make(
+                    "TxnOffsetCommitRequestTopic",
+                    name="t",
+                    partitions=(
+                        make(
+                            "TxnOffsetCommitRequestPartition",
+                            partition_index=0,
+                            committed_offset=0,
+                            committed_metadata=None,
+                        ),
+                    ),
+                ),
+            ),
+        },
+    ),
+}
+
+TRANSACTION = {"transactional_id": "x", "producer_id": 0, "producer_epoch": 0}
+
+FOR_ONE_TRANSACTION = {
+    INIT_PRODUCER_ID: (4, {**TRANSACTION, "transaction_timeout": seconds(10)}),
+    ADD_PARTITIONS_TO_TXN: (
+        3,
+        {
+            "v3_and_below_transactional_id": "x",
+            "v3_and_below_producer_id": 0,
+            "v3_and_below_producer_epoch": 0,
+            **TRANSACTION,
+            "v3_and_below_topics": lambda make: (
+                make("AddPartitionsToTxnTopic", name="t", partitions=(0,)),
+            ),
+            "topics": lambda make: (make("AddPartitionsToTxnTopic", name="t", partitions=(0,)),),
+        },
+    ),
+    ADD_OFFSETS_TO_TXN: (3, {**TRANSACTION, "group_id": "g"}),
+    END_TXN: (3, {**TRANSACTION, "committed": True}),
+    DESCRIBE_TRANSACTIONS: (0, {"transactional_ids": ("x",)}),
 }
 
 
@@ -94,7 +166,7 @@ def errors(answer: Any) -> set[str]:
     found = set()
     for name in answer.__dataclass_fields__:
         value = getattr(answer, name)
-        found |= {value.name} if name == "error_code" else errors(value)
+        found |= {value.name} if name.endswith("error_code") else errors(value)
     return found
 
 
@@ -116,6 +188,29 @@ async def test_other_brokers_are_not_the_coordinator(wires: dict[int, Wire], key
         told = errors(await wires[node].ask(key, version, **values))
         assert told - {"none"} == {"not_coordinator"}
     assert "not_coordinator" not in errors(await wires[2].ask(key, version, **values))
+
+
+@pytest.mark.parametrize("key", FOR_ONE_TRANSACTION)
+async def test_other_brokers_do_not_coordinate_the_transaction(
+    sim: AsyncSimulator, wires: dict[int, Wire], key: int
+) -> None:
+    sim.kafka.move_coordinator(transactional_id="x", to=3)
+    version, values = FOR_ONE_TRANSACTION[key]
+    for node in (1, 2):
+        told = errors(await wires[node].ask(key, version, **values))
+        assert told - {"none"} == {"not_coordinator"}
+    assert "not_coordinator" not in errors(await wires[3].ask(key, version, **values))
+
+
+async def test_a_producer_without_transactions_may_ask_any_broker(wires: dict[int, Wire]) -> None:
+    ids = set()
+    for wire in wires.values():
+        answer = await wire.ask(
+            INIT_PRODUCER_ID, 4, transactional_id=None, transaction_timeout=seconds(10)
+        )
+        assert answer.error_code.name == "none"
+        ids.add(answer.producer_id)
+    assert len(ids) == 3
 
 
 async def test_of_several_groups_each_is_answered_for_itself(wires: dict[int, Wire]) -> None:
