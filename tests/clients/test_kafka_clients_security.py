@@ -88,10 +88,12 @@ def test_confluent_is_told_of_a_wrong_password(mechanism: str) -> None:
 
 
 @pytest.mark.parametrize("mechanism", [None, *MECHANISMS])
-def test_confluent_over_tls(certificates: Certificates, mechanism: str | None) -> None:
+def test_confluent_over_tls_to_several_brokers(
+    certificates: Certificates, mechanism: str | None
+) -> None:
     users = USERS if mechanism else {}
     security = KafkaSecurity(users=users, tls=certificates.tls())
-    with Simulator(grpc_port=None, security=security) as sim:
+    with Simulator(grpc_port=None, brokers=3, security=security) as sim:
         settings = {"bootstrap.servers": sim.bootstrap_servers, "security.protocol": "ssl"}
         if mechanism:
             settings = login(sim, mechanism) | {"security.protocol": "sasl_ssl"}

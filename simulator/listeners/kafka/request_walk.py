@@ -16,7 +16,7 @@ from typing import Any, Final, get_args, get_origin
 
 from simulator.listeners.kafka.errors import ProtocolViolation
 
-MAX_ELEMENTS: Final = 500_000
+MAX_ELEMENTS: Final = 100_000
 """Far above what a client asks in one request; a real broker has only its heap."""
 
 Data = bytes | memoryview
