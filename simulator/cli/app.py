@@ -12,7 +12,17 @@ import click
 
 from simulator.cli import failures, terminal
 
-COMMANDS: Final = ("demo", "serve", "play", "tail", "produce", "validate", "scenarios", "topics")
+COMMANDS: Final = (
+    "demo",
+    "serve",
+    "play",
+    "deliver",
+    "tail",
+    "produce",
+    "validate",
+    "scenarios",
+    "topics",
+)
 """In the order in which a newcomer meets them; `simulator.cli.<name>` has the command `<name>`."""
 
 

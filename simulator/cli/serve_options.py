@@ -130,6 +130,14 @@ def event_options(command: F) -> F:
             help="An AsyncAPI document, or a directory of them, whose events are known beside the "
             "Chat Events. May be repeated.",
         ),
+        click.option(
+            "--deliver-to",
+            "handlers",
+            multiple=True,
+            type=options.Server(),
+            help="An event handler app to which events are delivered; see simulator deliver. May "
+            "be repeated.",
+        ),
         options.validate_option,
         click.option(
             "--kafka-validation",

@@ -54,13 +54,13 @@ async def check_app(target: str, catalog: Catalog, timeout: float = 5.0) -> list
     async with grpc.aio.insecure_channel(target) as channel:
         try:
             async with asyncio.timeout(timeout):
-                files = await _files(channel, {m.service_name for m in catalog.messages})
+                offered, files = await _offered(channel, catalog)
         except TimeoutError:
             raise ReflectionUnavailable(f"{target} did not answer within {timeout:g} s") from None
         except grpc.aio.AioRpcError as error:
             raise ReflectionUnavailable(_why(target, error)) from None
     pool = _pool(files)
-    return [_fit(message, pool) for message in catalog.messages]
+    return [_fit(message, pool, offered) for message in catalog.messages]
 
 
 def _why(target: str, error: grpc.aio.AioRpcError) -> str:
@@ -69,8 +69,10 @@ def _why(target: str, error: grpc.aio.AioRpcError) -> str:
     return f"{target} cannot be asked: {error.code().name}: {error.details()}"
 
 
-async def _files(channel: grpc.aio.Channel, services: set[str]) -> dict[str, FileDescriptorProto]:
-    """The files in which an app has these services, and all that they import."""
+async def _offered(
+    channel: grpc.aio.Channel, catalog: Catalog
+) -> tuple[set[str], dict[str, FileDescriptorProto]]:
+    """The catalogue's services that an app has, with their files and all that these import."""
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -84,6 +86,7 @@ async def _files(channel: grpc.aio.Channel, services: set[str]) -> dict[str, Fil
 
     listed = await ask(list_services="")
     offered = {service.name for service in listed.list_services_response.service}
+    offered &= {message.service_name for message in catalog.messages}
     files: dict[str, FileDescriptorProto] = {}
 
     def take(answer: Any) -> list[str]:
@@ -95,14 +98,14 @@ async def _files(channel: grpc.aio.Channel, services: set[str]) -> dict[str, Fil
         return imports
 
     wanted: list[str] = []
-    for service in sorted(services & offered):
+    for service in sorted(offered):
         wanted += take(await ask(file_containing_symbol=service))
     while wanted:
         name = wanted.pop()
         if name not in files:
             wanted += take(await ask(file_by_filename=name))
     await stream.done_writing()
-    return files
+    return offered, files
 
 
 def _pool(files: dict[str, FileDescriptorProto]) -> Any:
@@ -125,14 +128,16 @@ def _pool(files: dict[str, FileDescriptorProto]) -> Any:
     return pool
 
 
-def _fit(message: MessageType, pool: Any) -> EventFit:
+def _fit(message: MessageType, pool: Any, offered: set[str]) -> EventFit:
     def found(fit: Fit, differences: tuple[str, ...] = ()) -> EventFit:
         return EventFit(message.channel, message.name, message.service_name, fit, differences)
 
+    if message.service_name not in offered:
+        return found(Fit.NOT_IMPLEMENTED)
     try:
         method = pool.FindServiceByName(message.service_name).methods_by_name["OnMessage"]
     except KeyError:
-        return found(Fit.NOT_IMPLEMENTED)
+        return found(Fit.INCOMPATIBLE, ("the service has no method OnMessage",))
     try:
         ours = message.descriptor
     except CatalogError as error:

@@ -30,6 +30,9 @@ from simulator.scenario.randomness import Randomness
 
 UNIMPLEMENTED: Final = "UNIMPLEMENTED"
 
+Answered = Callable[[str, str, Answer], None]
+"""Hears of each answer: the event's id, its name, and the answer."""
+
 Bury = Callable[[Record, str], None]
 """Puts a record that is given up, with the reason, where the settings say."""
 
@@ -46,8 +49,9 @@ class Delivery:
         catalog: Catalog,
         randomness: Randomness,
         bury: Bury,
+        answered: Answered | None = None,
     ) -> None:
-        """`start` begins; `bury` takes dead letters."""
+        """`start` begins; `bury` takes dead letters; `answered` hears of every answer."""
         self.target = target
         self.settings = settings
         self.group = settings.group or f"handlers.{target}"
@@ -55,6 +59,7 @@ class Delivery:
         self._catalog = catalog
         self._randomness = randomness
         self._bury = bury
+        self._answered = answered
         self._app = App(target, settings.deadline_s)
         self._topics = settings.topics or tuple(catalog.channels)
         self._cursor: Cursor | None = None
@@ -258,6 +263,8 @@ class Delivery:
         if chaos.delay_ms:
             await asyncio.sleep(self._randomness.below(chaos.delay_ms + 1) / 1000)
         answer = await self._app.on_message(parcel.service, parcel.data, parcel.metadata)
+        if self._answered is not None:
+            self._answered(parcel.event_id, parcel.name, answer)
         tally.took(answer.milliseconds)
         tally.add("sent")
         if attempt > 1:

@@ -10,7 +10,7 @@ from typing import Final
 from simulator.catalog import Catalog
 from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.errors import SimulatorError
-from simulator.handlers.delivery import Delivery
+from simulator.handlers.delivery import Answered, Delivery
 from simulator.handlers.report import DeliveryReport, Outcome
 from simulator.handlers.settings import DeliverySettings
 from simulator.log import Record, TopicLog
@@ -51,10 +51,16 @@ class Handlers:
         """The targets that there are."""
         return self._deliveries
 
-    def add(self, target: str, settings: DeliverySettings = DeliverySettings()) -> Delivery:
+    def add(
+        self,
+        target: str,
+        settings: DeliverySettings = DeliverySettings(),
+        *,
+        answered: Answered | None = None,
+    ) -> Delivery:
         """Deliver to `host:port` from now on; the app need not be there yet. Raises HandlerError.
 
-        A dead-letter topic that does not exist is created.
+        A dead-letter topic that does not exist is created. `answered` hears of every answer.
         """
         check_target(target)
         if target in self._deliveries:
@@ -75,6 +81,7 @@ class Handlers:
             catalog=self.catalog,
             randomness=self._randomness.fork(target),
             bury=self._burying(dead),
+            answered=answered,
         )
         self._deliveries[target] = delivery
         delivery.start()

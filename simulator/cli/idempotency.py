@@ -1,0 +1,54 @@
+"""Whether an app answers repeated events as it answered them the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from simulator.handlers import Chaos, DeliverySettings
+
+if TYPE_CHECKING:
+    from simulator.handlers.app import Answer
+    from simulator.handlers.delivery import Answered
+
+
+async def differing_answers(
+    stories: Sequence[str],
+    target: str,
+    seed: int | None,
+    settings: DeliverySettings,
+    timeout: float,
+) -> list[str]:
+    """Deliver all events once, and then each twice in another order; a line for each difference.
+
+    An event that is answered with one status code at first and with another when it comes again
+    was not treated alike. Raises NotDelivered where the app does not take everything in time.
+    """
+    from simulator.simulator import AsyncSimulator, Settings
+
+    names: dict[str, str] = {}
+    rounds: list[dict[str, list[str]]] = [{}, {}]
+
+    def hears(number: int) -> Answered:
+        def answered(event_id: str, name: str, answer: Answer) -> None:
+            names[event_id] = name
+            rounds[number].setdefault(event_id, []).append(answer.code)
+
+        return answered
+
+    chaos = Chaos(duplicate=True, shuffle=True)
+    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None)) as sim:
+        for story in stories:
+            await sim.play(story, seed=seed)
+        for number, each in enumerate((settings, replace(settings, chaos=chaos))):
+            once = replace(each, group=f"idempotency-{number}")
+            sim.handlers.add(target, once, answered=hears(number))
+            await sim.handlers.wait_idle(timeout)
+            await sim.handlers.remove(target)
+    first, again = rounds
+    return [
+        f"{names[event_id]} {event_id}: {first[event_id][-1]}, and again {', '.join(codes)}"
+        for event_id, codes in again.items()
+        if event_id in first and set(codes) != {first[event_id][-1]}
+    ]

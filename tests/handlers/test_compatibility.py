@@ -1,0 +1,114 @@
+"""Whether an app can take the events, as its reflection says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import grpc.aio
+import pytest
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha import reflection
+from handler_apps import HandlerApp
+
+from simulator.catalog import Catalog
+from simulator.handlers.compatibility import Fit, ReflectionUnavailable, check_app
+
+CATALOG = Catalog.builtin()
+PACKAGE = "accelbyte.chat.chat.v1"
+SENT = f"{PACKAGE}.PersonalChatPersonalChatSentService"
+CONNECTED = f"{PACKAGE}.ChatUserConnectedService"
+
+Change = Callable[[dict[str, DescriptorProto]], None]
+
+
+@asynccontextmanager
+async def app_with(change: Change = lambda messages: None, *services: str) -> AsyncIterator[str]:
+    """An app that was generated from a changed file."""
+    files = FileDescriptorSet.FromString(CATALOG.descriptor_set.SerializeToString())
+    pool = DescriptorPool()
+    for file in files.file:
+        if file.package == PACKAGE:
+            change({message.name: message for message in file.message_type})
+        pool.Add(file)
+    server = grpc.aio.server()
+    reflection.enable_server_reflection(
+        [*(services or (SENT,)), reflection.SERVICE_NAME], server, pool
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0)
+
+
+async def fit_of(event: str, change: Change = lambda messages: None) -> tuple[Fit, tuple[str, ...]]:
+    async with app_with(change) as target:
+        found = {each.event: each for each in await check_app(target, CATALOG)}
+    return found[event].fit, found[event].differences
+
+
+async def test_services_that_are_there_and_those_that_are_not() -> None:
+    async with app_with(lambda messages: None, SENT, CONNECTED) as target:
+        found = {each.event: each.fit for each in await check_app(target, CATALOG)}
+    assert found == {
+        "personalChatSent": Fit.COMPATIBLE,
+        "userConnected": Fit.COMPATIBLE,
+        "userDisconnected": Fit.NOT_IMPLEMENTED,
+        "userChatRateLimited": Fit.NOT_IMPLEMENTED,
+    }
+
+
+def field(message: DescriptorProto, name: str) -> FieldDescriptorProto:
+    return next(each for each in message.field if each.name == name)
+
+
+async def test_a_field_that_the_app_lacks_is_only_ignored() -> None:
+    def drop(messages: dict[str, DescriptorProto]) -> None:
+        payload = messages["ChatPayload"]
+        payload.field.remove(field(payload, "target_members"))
+
+    fit, differences = await fit_of("personalChatSent", drop)
+    assert fit is Fit.LACKS_FIELDS
+    (text,) = differences
+    assert "target_members (number 6) is not known to the app" in text
+
+
+async def test_numbers_that_are_other_fields_would_be_misread() -> None:
+    def swap(messages: dict[str, DescriptorProto]) -> None:
+        payload = messages["ChatPayload"]
+        field(payload, "sender_id").number, field(payload, "target_id").number = 3, 2
+
+    fit, differences = await fit_of("personalChatSent", swap)
+    assert fit is Fit.INCOMPATIBLE
+    assert any("sender_id (number 2) is target_id in the app" in text for text in differences)
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+async def test_another_type_would_be_misread(repeated: bool) -> None:
+    def change(messages: dict[str, DescriptorProto]) -> None:
+        wanted = field(messages["ChatPayload"], "message_id")
+        if repeated:
+            wanted.label = FieldDescriptorProto.LABEL_REPEATED
+        else:
+            wanted.type = FieldDescriptorProto.TYPE_INT64
+
+    fit, differences = await fit_of("personalChatSent", change)
+    assert fit is Fit.INCOMPATIBLE
+    kind = "repeated string" if repeated else "int64"
+    assert any(f"message_id is string, and {kind} in the app" in text for text in differences)
+
+
+async def test_an_app_without_reflection() -> None:
+    async with HandlerApp().served() as target:
+        with pytest.raises(ReflectionUnavailable, match="does not offer server reflection"):
+            await check_app(target, CATALOG)
+
+
+async def test_an_app_that_is_not_there() -> None:
+    async with HandlerApp().served() as target:
+        pass
+    with pytest.raises(ReflectionUnavailable, match="UNAVAILABLE"):
+        await check_app(target, CATALOG)
