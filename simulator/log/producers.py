@@ -52,15 +52,13 @@ class Producers:
     """The producers of one partition.
 
     From one that is not known any sequence is accepted, unless it bumps its epoch with each
-    transaction (KIP-890): then its state cannot have expired, and it must begin at 0. When
-    everybody was forgotten, since a snapshot was restored, that does not count.
+    transaction (KIP-890): then its state cannot have expired, and it must begin at 0.
     """
 
-    __slots__ = ("_forgetful", "_known")
+    __slots__ = ("_known",)
 
     def __init__(self) -> None:
         self._known: OrderedDict[int, ProducerEntry] = OrderedDict()
-        self._forgetful = False
 
     def known(self) -> list[tuple[int, ProducerEntry]]:
         """All producers by id, the one silent longest first."""
@@ -73,7 +71,7 @@ class Producers:
         """
         known = self._known.get(batch.producer_id)
         if known is None:
-            if bumps_epochs and batch.base_sequence != 0 and not self._forgetful:
+            if bumps_epochs and batch.base_sequence != 0:
                 raise OutOfOrderSequence(batch.producer_id, batch.base_sequence, 0)
             return None
         if batch.producer_epoch < known.epoch:
@@ -146,5 +144,4 @@ class Producers:
 
     def clear(self) -> None:
         """Forget everybody."""
-        self._forgetful = self._forgetful or bool(self._known)
         self._known.clear()

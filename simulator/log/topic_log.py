@@ -88,6 +88,7 @@ class TopicLog:
         self._waiting = self._waiters.by_topic
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._identity = object()
+        self._is_rewound = False
         self.groups = GroupOffsets(self._topics, self._waiters)
         self.transactions = LogTransactions(self._topics)
 
@@ -292,7 +293,8 @@ class TopicLog:
         if size > limit:
             raise RecordTooLarge(topic, size, bound, limit)
         if batch.producer_id != NO_PRODUCER:
-            known = chosen.producers.check(batch, bumps_epochs=bumps_epochs)
+            strictly = bumps_epochs and not self._is_rewound
+            known = chosen.producers.check(batch, bumps_epochs=strictly)
             if known is not None:
                 return known
             if not batch.transactional and batch.producer_id in chosen.transactions.open:
@@ -582,6 +584,7 @@ class TopicLog:
         self._rewound()
 
     def _rewound(self) -> None:
+        self._is_rewound = True  # producers go on with sequences that are not known here any more
         if self.transactions.rewound is not None:
             self.transactions.rewound()
         self._waiters.wake_all()
