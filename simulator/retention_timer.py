@@ -39,7 +39,9 @@ class RetentionTimer:
             for topic in self._log.topics()
             if topic.retention.max_age_ms is not None
         ]
-        self._compacted = [topic.name for topic in self._log.topics() if topic.rules.compact]
+        self._compacted = [
+            topic.name for topic in self._log.topics() if topic.rules.compact and not topic.internal
+        ]
         if self._compacted:
             periods.append(COMPACTION_PERIOD_NS)
             self._compact_at = min(self._compact_at, self._clock.now_ns() + COMPACTION_PERIOD_NS)

@@ -44,6 +44,17 @@ def stamped(batch: Batch, now: int) -> Batch:
     return batch._replace(raw=bytes(raw), attributes=attributes, max_timestamp=now)
 
 
+def with_create_time(batch: Batch) -> Batch:
+    """The batch without a claim to have the broker's time, for a topic that keeps producers'."""
+    if not batch.attributes & LOG_APPEND_TIME:
+        return batch
+    raw = bytearray(batch.raw)
+    attributes = batch.attributes & ~LOG_APPEND_TIME
+    struct.pack_into(">h", raw, _ATTRIBUTES_AT, attributes)
+    struct.pack_into(">I", raw, _CRC_AT, checksum(memoryview(raw)[_ATTRIBUTES_AT:]))
+    return batch._replace(raw=bytes(raw), attributes=attributes)
+
+
 def _bad_times(batch: Batch, rows: Rows, rules: TopicRules, now: int) -> dict[int, str]:
     bad = {}
     low, high = _earliest(rules, now), _latest(rules, now)

@@ -41,7 +41,7 @@ from simulator.log.room import make_room
 from simulator.log.rules import RulesOf, TopicRules, plain_rules
 from simulator.log.segment import RECORD_MEMORY, headers_memory
 from simulator.log.snapshot import Snapshot
-from simulator.log.topic import MAX_PARTITIONS, Topic, TopicInfo
+from simulator.log.topic import INTERNAL, MAX_PARTITIONS, Topic, TopicInfo
 from simulator.log.waiters import Waiters
 
 DEFAULT_MAX_BYTES: Final = 1024 * 1024 * 1024
@@ -111,7 +111,10 @@ class TopicLog:
         """
         if name in self._topics:
             raise TopicExists(name)
-        topic_id = uuid5(NAMESPACE_URL, f"topic:{self._created}:{name}")
+        number: int | str = self._created
+        if name in INTERNAL:  # whenever these appear, the ids of the others are the same
+            number = "internal"
+        topic_id = uuid5(NAMESPACE_URL, f"topic:{number}:{name}")
         topic = Topic(
             name,
             topic_id,
@@ -122,7 +125,7 @@ class TopicLog:
             config,
             self._rules_of,
         )
-        self._created += 1
+        self._created += name not in INTERNAL
         self._topics[name] = topic
         self._names = None
         if permanent:

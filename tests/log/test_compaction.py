@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka_batches import build_batch, records_of
 
-from simulator.log import InvalidTopicSetting, Record, TopicLog, parse_batch
+from simulator.log import InvalidTopicSetting, Marker, Record, TopicLog, parse_batch
 from simulator.log.rules import TopicRules
 
 COMPACT = {"cleanup.policy": "compact"}
@@ -218,3 +218,61 @@ def test_any_history_leaves_what_a_dictionary_would(history: list[tuple[str, int
         found += records
     assert [r.offset for r in found if r.topic == "t"] == sorted(model)
     assert [r.position for r in found] == sorted(r.position for r in found)
+
+
+def written(log: TopicLog, producer: int, key: bytes, value: bytes, sequence: int = 0) -> None:
+    raw = build_batch(
+        [(0, key, value, ())],
+        producer_id=producer,
+        producer_epoch=0,
+        base_sequence=sequence,
+        transactional=True,
+    )
+    log.append_batch("t", 0, parse_batch(raw))
+
+
+def ended(log: TopicLog, producer: int, marker: Marker) -> None:
+    log.append_marker(("t", 0), marker, (producer, 0), 0)
+
+
+def test_aborted_records_supersede_nothing_and_go_with_their_markers() -> None:
+    log = compacted_log()
+    put(log, b"a", b"0")
+    written(log, 7, b"a", b"1 aborted")
+    ended(log, 7, Marker.ABORT)
+    written(log, 7, b"b", b"3", sequence=1)
+    ended(log, 7, Marker.COMMIT)
+    put(log, b"c", b"5")
+    put(log, b"c", b"6")
+    assert log.compact("t", 0) == 1
+    assert left(log) == {0: (b"a", b"0"), 3: (b"b", b"3"), 6: (b"c", b"6")}
+    # What is left belongs to no transaction, so nothing may be told of aborted ones.
+    records = records_of(b"".join(log.read_batches("t", 0, 0, 10_000)))
+    assert [record.offset for record in records] == [0, 3, 6]
+    assert log.transactions.aborted("t", 0, 0, 7) == []
+
+
+def test_an_open_transaction_is_left_alone() -> None:
+    log = compacted_log()
+    put(log, b"a", b"0")
+    put(log, b"a", b"1")
+    written(log, 7, b"a", b"2")
+    put(log, b"a", b"3")
+    assert log.compact("t", 0) == 1
+    assert left(log) == {1: (b"a", b"1")}  # a reader of events stops where it begins
+    ended(log, 7, Marker.COMMIT)
+    assert left(log) == {1: (b"a", b"1"), 2: (b"a", b"2"), 3: (b"a", b"3")}
+    assert log.compact("t", 0) == 2
+    assert left(log) == {3: (b"a", b"3")}
+
+
+def test_a_transaction_that_is_aborted_later_is_still_told() -> None:
+    log = compacted_log()
+    put(log, b"a", b"0")
+    put(log, b"a", b"1")
+    written(log, 7, b"a", b"2")
+    log.compact("t", 0)
+    ended(log, 7, Marker.ABORT)
+    aborted = log.transactions.aborted("t", 0, 0, 4)
+    assert [(found.producer_id, found.first_offset) for found in aborted] == [(7, 2)]
+    assert left(log) == {1: (b"a", b"1")}

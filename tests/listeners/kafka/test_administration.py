@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from admin_wire import SET, TOPIC, change, create_topic
+from admin_wire import SET, TOPIC, change, create_topic, value_of
 from kafka_batches import build_batch
 from kafka_wire import (
     ALTER_CLIENT_QUOTAS,
@@ -19,6 +19,7 @@ from kafka_wire import (
     DESCRIBE_CLIENT_QUOTAS,
     DESCRIBE_LOG_DIRS,
     DESCRIBE_TOPIC_PARTITIONS,
+    METADATA,
     PRODUCE,
     Make,
     Wire,
@@ -475,3 +476,52 @@ async def test_topics_are_deleted_only_if_the_broker_may(version: int, error: st
         )
         assert [result.error_code.name for result in answer.responses] == [error]
         assert sim.log.has_topic("chat")
+
+
+# --- topics that the cluster keeps for itself ----------------------------------------------
+
+
+async def internal(wire: Wire, version: int = 12) -> dict[str, tuple[bool, int]]:
+    answer = await wire.ask(
+        METADATA,
+        version,
+        topics=None,
+        allow_auto_topic_creation=False,
+        include_topic_authorized_operations=False,
+    )
+    return {
+        topic.name: (topic.is_internal, len(topic.partitions))
+        for topic in answer.topics
+        if topic.name.startswith("__")
+    }
+
+
+async def test_offsets_are_seen_to_be_kept_once_a_group_has_committed(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    assert await internal(wire) == {}
+    fresh = sim.snapshot()
+    sim.log.groups.commit("g", "chat", 0, 0)
+    assert await internal(wire) == {"__consumer_offsets": (True, 50)}
+    assert [topic.name for topic in sim.topics()] == ["chat", "personalChat"]
+    policy = await value_of(wire, TOPIC, "__consumer_offsets", "cleanup.policy")
+    assert policy == "compact"
+    data = build_batch([(1, b"k", b"v", ())])
+    answer = await wire.ask(PRODUCE, 9, **produce("__consumer_offsets", data))
+    (refused,) = answer.responses[0].partition_responses
+    assert (refused.error_code.name, refused.error_message) == ("invalid_topic_exception", None)
+    assert await delete(wire, "__consumer_offsets", (0, -1)) == [(-1, "invalid_topic_exception")]
+    sim.restore(fresh)
+    assert await internal(wire) == {}
+
+
+async def test_internal_topics_change_no_ids_of_others(sim: AsyncSimulator, wire: Wire) -> None:
+    alone = sim.create_topic("t").topic_id
+    sim.reset()
+    sim.log.groups.commit("g", "chat", 0, 0)
+    await internal(wire)
+    assert sim.create_topic("t").topic_id != alone  # every topic of a log has an id of its own
+    async with AsyncSimulator() as other:
+        other.create_topic("t")
+        other.reset()
+        assert other.create_topic("t").topic_id == sim.log.topic("t").topic_id

@@ -21,6 +21,7 @@ from kio.schema.errors import ErrorCode
 from simulator.listeners.kafka.configs.definitions import ConfigType
 from simulator.listeners.kafka.configs.resource_types import Refused, ResourceType
 from simulator.listeners.kafka.configs.resources import Described
+from simulator.listeners.kafka.internal_topics import show_internal_topics
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Operation
 from simulator.log.acls import ResourceType as Protected
@@ -29,6 +30,7 @@ from simulator.log.acls import ResourceType as Protected
 @api(32, "describe_configs", (1, 4))
 def describe_configs(request: Request) -> Any:
     """Describe settings."""
+    show_internal_topics(request.cluster)
     return request.schema.response(
         results=tuple(_described(request, resource) for resource in request.body.resources)
     )

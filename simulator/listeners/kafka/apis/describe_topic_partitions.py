@@ -17,6 +17,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.internal_topics import show_internal_topics
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.topic_names import name_problem
 from simulator.log.acls import Operation, ResourceType
@@ -30,6 +31,7 @@ def describe_topic_partitions(request: Request) -> Any:
     """Describe topics, some partitions at a time."""
     body, log = request.body, request.cluster.log
     cursor = body.cursor
+    show_internal_topics(request.cluster)
     named = sorted({topic.name for topic in body.topics})
     if cursor is not None and (
         cursor.partition_index < 0 or (named and cursor.topic_name not in named)

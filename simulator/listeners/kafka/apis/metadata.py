@@ -5,6 +5,8 @@ Behavior
   empty list), else the named ones.
 - A named topic that does not exist is created if the client allows it, as
   `auto.create.topics.enable` has it by default. Clients before version 4 cannot say, and allow it.
+- `__consumer_offsets` is there once a group has committed, `__transaction_state` once there was a
+  transaction.
 - Otherwise UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION for an impossible name, and
   UNKNOWN_TOPIC_ID for an id that no topic has. Nothing is created for an id.
 - A topic that is named twice is told once. Ids before version 12 are INVALID_REQUEST.
@@ -27,6 +29,10 @@ from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.cluster import CLUSTER_ID
 from simulator.listeners.kafka.endpoints import endpoints, running
+from simulator.listeners.kafka.internal_topics import (
+    create_internal_topic,
+    show_internal_topics,
+)
 from simulator.listeners.kafka.permissions import cluster_authorized_operations, may_create
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.topic_names import collision
@@ -45,6 +51,7 @@ def metadata(request: Request) -> Any:
     wanted = body.topics
     if 10 <= version < 12 and any(topic.name is None or topic.topic_id for topic in wanted or ()):
         return _invalid(request)
+    show_internal_topics(request.cluster)
     if wanted is None or (version == 0 and not wanted):
         topics = [
             _described(request, info)
@@ -104,9 +111,10 @@ def _by_name(request: Request, name: str) -> Any:
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
         if collision(name, (info.name for info in log.topics())):
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
-        request.cluster.control.create_topic(
-            name, partitions=request.cluster.config.int("num.partitions")
-        )
+        if not create_internal_topic(request.cluster, name):
+            request.cluster.control.create_topic(
+                name, partitions=request.cluster.config.int("num.partitions")
+            )
     return _described(request, log.topic(name))
 
 

@@ -67,7 +67,7 @@ from simulator.log import (
 )
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.batches import ZSTD, Unchecked
-from simulator.log.record_rules import check_records, stamped
+from simulator.log.record_rules import check_records, stamped, with_create_time
 from simulator.log.topic import INTERNAL
 from simulator.log.transaction import Place, Producer
 
@@ -217,8 +217,7 @@ def _append(
     unchecked = _checked(request, topic, batch)
     now = request.cluster.publisher.now_ms()
     check_records(batch, rules, now, f"{topic}-{partition}")
-    if rules.append_time:
-        batch = stamped(batch, now)
+    batch = stamped(batch, now) if rules.append_time else with_create_time(batch)
     bumps_epochs = batch.transactional and request.version >= FIRST_BUMPING_PRODUCE
     offset = log.append_batch(
         topic, partition, batch, unchecked=unchecked, bumps_epochs=bumps_epochs
