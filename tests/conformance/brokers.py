@@ -11,7 +11,7 @@ from uuid import uuid4
 from messages import api_keys, frame, response, versions
 from normalised import Normaliser
 
-PATIENCE = 15.0
+PATIENCE = 5.0
 """Seconds until a broker that says nothing is taken to hang."""
 
 CLOSED: dict[str, Any] = {"connection": "closed"}
@@ -193,6 +193,14 @@ class Broker:
             if gone and told["error_code"] != "none":
                 return
             if led and not gone and await self._served(topic, len(told["partitions"])):
+                return
+
+    async def settled_configs(self, topic: str, name: str, value: str) -> None:
+        """Wait until a real broker has heard of a setting."""
+        asked = [{"resource_type": 2, "resource_name": topic, "configuration_keys": [name]}]
+        for _ in range(200):
+            (told,) = (await self.quietly("describe_configs", resources=asked))["results"]
+            if [each["value"] for each in told["configs"]] == [value]:
                 return
 
     async def _served(self, topic: str, partitions: int) -> bool:

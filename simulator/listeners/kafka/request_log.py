@@ -164,7 +164,7 @@ def _produced(body: Any) -> ProduceDigest:
             records = each.records or b""
             count = int.from_bytes(records[_COUNT_AT : _COUNT_AT + 4])
             partitions.append((each.index, len(records), count))
-        topics.append((getattr(topic, "name", None) or topic.topic_id, tuple(partitions)))
+        topics.append((topic.name if hasattr(topic, "name") else topic.topic_id, tuple(partitions)))
         room -= len(partitions)
         if room <= 0:
             break
@@ -179,7 +179,9 @@ def _fetched(answer: Any) -> FetchDigest:
             (each.partition_index, each.error_code, each.high_watermark, len(each.records or b""))
             for each in topic.partitions[:room]
         ]
-        topics.append((getattr(topic, "topic", None) or topic.topic_id, tuple(partitions)))
+        topics.append(
+            (topic.topic if hasattr(topic, "topic") else topic.topic_id, tuple(partitions))
+        )
         room -= len(partitions)
         if room <= 0:
             break

@@ -106,8 +106,15 @@ def _assignment(request: Request, topic: Any) -> list[tuple[int, ...]]:
                 ErrorCode.invalid_request,
                 f"A manual partition assignment was specified, but {what} was not set to -1.",
             )
-    found = {each.partition_index: tuple(each.broker_ids) for each in topic.assignments}
-    if len(found) < len(topic.assignments) or sorted(found) != list(range(len(found))):
+    found: dict[int, tuple[int, ...]] = {}
+    for each in topic.assignments:
+        if each.partition_index in found:
+            raise _Refused(
+                ErrorCode.invalid_replica_assignment,
+                f"Found multiple manual partition assignments for partition {each.partition_index}",
+            )
+        found[each.partition_index] = tuple(each.broker_ids)
+    if sorted(found) != list(range(len(found))):
         raise _Refused(
             ErrorCode.invalid_replica_assignment,
             "partitions should be a consecutive 0-based integer sequence",

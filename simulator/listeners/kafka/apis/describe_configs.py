@@ -47,7 +47,7 @@ def _described(request: Request, resource: Any) -> Any:
             for found in request.cluster.resources.describe(
                 kind, name, request.node_id, _of_this_broker(request)
             )
-            if wanted is None or found.definition.name in wanted
+            if not wanted or found.definition.name in wanted
         )
     except Refused as refused:
         code, text = ErrorCode(refused.code), refused.text or ""

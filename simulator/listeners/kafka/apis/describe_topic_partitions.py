@@ -80,7 +80,9 @@ def _failed(request: Request, name: str, code: ErrorCode) -> Any:
         topic_id=None,
         is_internal=False,
         partitions=(),
-        topic_authorized_operations=NOT_ASKED,
+        topic_authorized_operations=request.authorized_operations(ResourceType.TOPIC, name)
+        if code is ErrorCode.unknown_topic_or_partition
+        else NOT_ASKED,
     )
 
 

@@ -48,7 +48,7 @@ def elect_leaders(request: Request) -> Any:
         named = {} if body.topic_partitions is None else asked
         refused = {topic: dict.fromkeys(numbers, failed) for topic, numbers in named.items()}
         return _response(request, ErrorCode.cluster_authorization_failed, refused)
-    if kind not in (PREFERRED, UNCLEAN):
+    if asked and kind not in (PREFERRED, UNCLEAN):
         answer: Answer = (ErrorCode.invalid_request, f"Unknown election type {kind}")
         refused = {topic: dict.fromkeys(numbers, answer) for topic, numbers in asked.items()}
         return _response(request, ErrorCode.invalid_request, refused)

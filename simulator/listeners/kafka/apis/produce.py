@@ -86,6 +86,9 @@ _CODES: dict[type[SimulatorError], ErrorCode] = {
 }
 
 
+_END_OF_DATES = 253_402_300_800_000  # milliseconds; the codec has dates up to here
+
+
 class _Refused(SimulatorError):
     """A batch that is not stored; `records` are the bad ones of it, with the reason for each."""
 
@@ -186,7 +189,7 @@ def _append(
 ) -> tuple[int, int, int | None]:
     """Store a batch; return its offset, the first one of the partition, and the time it was given.
 
-    That is None where the producer's times are kept.
+    That is None where the producer's times are kept and the batch is new.
     """
     if request.body.acks not in (-1, 0, 1):
         raise _Refused(
@@ -219,10 +222,14 @@ def _append(
     check_records(batch, rules, now, f"{topic}-{partition}")
     batch = stamped(batch, now) if rules.append_time else with_create_time(batch)
     bumps_epochs = batch.transactional and request.version >= FIRST_BUMPING_PRODUCE
+    end = log.bounds(topic, partition)[1]
     offset = log.append_batch(
         topic, partition, batch, unchecked=unchecked, bumps_epochs=bumps_epochs
     )
-    return offset, log.bounds(topic, partition)[0], now if rules.append_time else None
+    stored_at = now if rules.append_time else None
+    if offset < end and 0 <= batch.max_timestamp < _END_OF_DATES:
+        stored_at = batch.max_timestamp  # it was sent before, and Kafka tells its time then
+    return offset, log.bounds(topic, partition)[0], stored_at
 
 
 def _check_in_sync(request: Request, topic: str, partition: int, wanted: int) -> None:

@@ -76,7 +76,9 @@ class BrokerConfig:
         """
         self.definitions = definitions("broker")
         given = given or {}
-        self._given = {**HERE, "default.replication.factor": str(min(brokers, 3))}
+        self._given = dict(HERE)
+        if brokers > 1:
+            self._given["default.replication.factor"] = str(min(brokers, 3))
         if given.keys() & {"log.retention.minutes", "log.retention.hours"}:
             del self._given["log.retention.ms"]
         for name, value in given.items():

@@ -26,6 +26,8 @@ ROOT_LOGGER: Final = "root"
 
 def check_node(name: str, node_id: int, what: str, also: str) -> None:
     """Refuse a resource that is not the broker `node_id`."""
+    if not name:
+        raise invalid(f"{what} id must not be empty")
     try:
         number = int(name)
     except ValueError:
