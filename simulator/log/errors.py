@@ -13,20 +13,32 @@ class LogError(SimulatorError):
 
 
 class TopicNotFound(LogError):
-    """There is no topic of that name; `suggestion` is the nearest name that exists, if any."""
+    """There is no topic of that name.
+
+    The text is made when it is read: a client may ask for thousands of topics, and what comes
+    nearest to each of them is told to nobody.
+    """
 
     def __init__(self, topic: str, known: Iterable[str] = ()) -> None:
-        names = sorted(known)
+        super().__init__(topic)
         self.topic = topic
-        self.suggestion = next(iter(difflib.get_close_matches(topic, names, n=1)), None)
-        if self.suggestion is not None:
-            hint = f"did you mean {self.suggestion!r}?"
+        self._known = known
+
+    @property
+    def suggestion(self) -> str | None:
+        """The nearest name that exists, if any."""
+        return next(iter(difflib.get_close_matches(self.topic, sorted(self._known), n=1)), None)
+
+    def __str__(self) -> str:
+        names = sorted(self._known)
+        if (meant := self.suggestion) is not None:
+            hint = f"did you mean {meant!r}?"
         elif names:
             more = ", ..." if len(names) > 10 else ""
             hint = f"known topics: {', '.join(names[:10])}{more}"
         else:
             hint = "create it first"
-        super().__init__(f"topic {topic!r} does not exist; {hint}")
+        return f"topic {self.topic!r} does not exist; {hint}"
 
 
 class TopicDeleted(TopicNotFound):
@@ -34,9 +46,11 @@ class TopicDeleted(TopicNotFound):
 
     def __init__(self, topic: str) -> None:
         super().__init__(topic)
-        self.args = (
-            f"topic {topic!r} was deleted while it was being read; "
-            "open a new cursor if it has been created again",
+
+    def __str__(self) -> str:
+        return (
+            f"topic {self.topic!r} was deleted while it was being read; "
+            "open a new cursor if it has been created again"
         )
 
 

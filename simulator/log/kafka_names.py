@@ -94,15 +94,21 @@ def api_name(module: str) -> str:
     return "".join(word.capitalize() for word in module.split("_"))
 
 
-def wrong_api(name: str) -> str | None:
+def wrong_api(name: object) -> str | None:
     """What is wrong with the name of an API; None for a good one."""
+    if not isinstance(name, str):
+        return f"an API is named by Kafka's word for it, such as 'Produce', not {name!r}"
     if name in APIS:
         return None
     return f"there is no Kafka API {name!r}{_did_you_mean(name, APIS)}"
 
 
-def wrong_error(name: str) -> str | None:
+def wrong_error(name: object) -> str | None:
     """What is wrong with the name of an error; None for a good one."""
+    if isinstance(name, int) and error_name(name) in _CODES:
+        return f"an error is named by Kafka's word for it: {error_name(name)!r} instead of {name}"
+    if not isinstance(name, str):
+        return f"an error is named by Kafka's word for it, not {name!r}"
     if name in _CODES and name != "NONE":
         return None
     return f"there is no Kafka error {name!r}{_did_you_mean(name, _CODES.keys() - {'NONE'})}"
