@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
-from simulator.group_info import GroupInfo
 from simulator.kafka_control import KafkaControl
 from simulator.log import Retention, TopicInfo
+from simulator.log.group_info import GroupInfo
 from simulator.log.topic_log import DEFAULT_MAX_BYTES
 from simulator.loop_thread import LoopThread
 from simulator.options import EventConditions, PlayOptions, PublishOptions

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
-from simulator.group_info import GroupInfo, describe_groups
 from simulator.instants import instant_ns
 from simulator.kafka_control import AsyncKafkaControl, StoryBrokers
 from simulator.listeners.grpc import GrpcListener
 from simulator.log import Headers, InvalidRecord, Retention, TopicInfo, TopicLog
+from simulator.log.group_info import GroupInfo, describe_groups
 from simulator.options import EventConditions, PlayOptions, PublishOptions, check_words
 from simulator.publishing import EventValue, Published, Publisher
 from simulator.retention_timer import RetentionTimer
@@ -382,8 +382,11 @@ class AsyncSimulator:
 
         Each with its members and what they read, its committed offsets, and its lag.
         """
-        kafka = None if self._kafka is None else self._kafka.cluster.groups
-        return describe_groups(self.log, kafka)
+        if self._kafka is None:
+            return describe_groups(self.log)
+        from simulator.listeners.kafka import group_views
+
+        return group_views.describe_groups(self._kafka.cluster.groups, self.log)
 
     def topics(self) -> list[TopicInfo]:
         """Describe all topics, but for those that the cluster keeps for itself."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from simulator import AsyncSimulator, Simulator
-from simulator.group_info import GroupInfo, GroupMember, GroupOffset
 from simulator.log.consumer_messages import ConsumerBeat
+from simulator.log.group_info import GroupInfo, GroupMember, GroupOffset
 from simulator.log.group_messages import JoinRequest, JoinResult
 from simulator.log.groups import Commit
 from simulator.simulator import Settings

@@ -22,6 +22,7 @@ COMMANDS: Final = (
     "validate",
     "scenarios",
     "topics",
+    "groups",
 )
 """In the order in which a newcomer meets them; `simulator.cli.<name>` has the command `<name>`."""
 

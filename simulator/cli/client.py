@@ -73,6 +73,12 @@ class Client:
             request = broker.DescribeTopicsRequest(topics=names)
             return list(self._broker.DescribeTopics(request, timeout=DEADLINE_S).topics)
 
+    def groups(self, *names: str) -> list[broker.GroupDescription]:
+        """Describe the named groups, or all."""
+        with self._answers():
+            request = broker.DescribeGroupsRequest(groups=names)
+            return list(self._broker.DescribeGroups(request, timeout=DEADLINE_S).groups)
+
     def create_topic(self, request: broker.CreateTopicRequest) -> broker.TopicDescription:
         """Create a topic."""
         with self._answers():

@@ -457,6 +457,149 @@ class PartitionDescription(google.protobuf.message.Message):
 global___PartitionDescription = PartitionDescription
 
 @typing.final
+class DescribeGroupsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: builtins.int
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Empty: all groups. A name that no group has is left out of the answer."""
+
+    def __init__(
+        self,
+        *,
+        groups: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["groups", b"groups"]) -> None: ...
+
+global___DescribeGroupsRequest = DescribeGroupsRequest
+
+@typing.final
+class DescribeGroupsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: builtins.int
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___GroupDescription]: ...
+    def __init__(
+        self,
+        *,
+        groups: collections.abc.Iterable[global___GroupDescription] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["groups", b"groups"]) -> None: ...
+
+global___DescribeGroupsResponse = DescribeGroupsResponse
+
+@typing.final
+class GroupDescription(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    MEMBERS_FIELD_NUMBER: builtins.int
+    OFFSETS_FIELD_NUMBER: builtins.int
+    group: builtins.str
+    kind: builtins.str
+    """"classic" or "consumer" (KIP-848)."""
+    state: builtins.str
+    """As Kafka names it: "Empty", "Stable", "PreparingRebalance", "CompletingRebalance", "Assigning",
+    "Reconciling".
+    """
+    @property
+    def members(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___GroupMember]: ...
+    @property
+    def offsets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___GroupOffset]: ...
+    def __init__(
+        self,
+        *,
+        group: builtins.str = ...,
+        kind: builtins.str = ...,
+        state: builtins.str = ...,
+        members: collections.abc.Iterable[global___GroupMember] | None = ...,
+        offsets: collections.abc.Iterable[global___GroupOffset] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["group", b"group", "kind", b"kind", "members", b"members", "offsets", b"offsets", "state", b"state"]) -> None: ...
+
+global___GroupDescription = GroupDescription
+
+@typing.final
+class GroupMember(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: builtins.int
+    CLIENT_ID_FIELD_NUMBER: builtins.int
+    INSTANCE_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_FIELD_NUMBER: builtins.int
+    member_id: builtins.str
+    client_id: builtins.str
+    """"grpc" for a subscriber here."""
+    instance_id: builtins.str
+    """Of a static member of Kafka's."""
+    @property
+    def assignment(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___GroupPartition]: ...
+    def __init__(
+        self,
+        *,
+        member_id: builtins.str = ...,
+        client_id: builtins.str = ...,
+        instance_id: builtins.str | None = ...,
+        assignment: collections.abc.Iterable[global___GroupPartition] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_instance_id", b"_instance_id", "instance_id", b"instance_id"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_instance_id", b"_instance_id", "assignment", b"assignment", "client_id", b"client_id", "instance_id", b"instance_id", "member_id", b"member_id"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_instance_id", b"_instance_id"]) -> typing.Literal["instance_id"] | None: ...
+
+global___GroupMember = GroupMember
+
+@typing.final
+class GroupPartition(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: builtins.int
+    PARTITION_FIELD_NUMBER: builtins.int
+    topic: builtins.str
+    partition: builtins.int
+    def __init__(
+        self,
+        *,
+        topic: builtins.str = ...,
+        partition: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["partition", b"partition", "topic", b"topic"]) -> None: ...
+
+global___GroupPartition = GroupPartition
+
+@typing.final
+class GroupOffset(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: builtins.int
+    PARTITION_FIELD_NUMBER: builtins.int
+    OFFSET_FIELD_NUMBER: builtins.int
+    LAG_FIELD_NUMBER: builtins.int
+    METADATA_FIELD_NUMBER: builtins.int
+    topic: builtins.str
+    partition: builtins.int
+    offset: builtins.int
+    lag: builtins.int
+    """How many offsets there are behind it."""
+    metadata: builtins.str
+    """What the client wrote beside it."""
+    def __init__(
+        self,
+        *,
+        topic: builtins.str = ...,
+        partition: builtins.int = ...,
+        offset: builtins.int = ...,
+        lag: builtins.int = ...,
+        metadata: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["lag", b"lag", "metadata", b"metadata", "offset", b"offset", "partition", b"partition", "topic", b"topic"]) -> None: ...
+
+global___GroupOffset = GroupOffset
+
+@typing.final
 class DeleteRecordsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -69,6 +69,11 @@ class BrokerStub(object):
                 request_serializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsRequest.SerializeToString,
                 response_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsResponse.FromString,
                 _registered_method=True)
+        self.DescribeGroups = channel.unary_unary(
+                '/simulator.v1.Broker/DescribeGroups',
+                request_serializer=simulator_dot_v1_dot_broker__pb2.DescribeGroupsRequest.SerializeToString,
+                response_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeGroupsResponse.FromString,
+                _registered_method=True)
         self.DeleteRecords = channel.unary_unary(
                 '/simulator.v1.Broker/DeleteRecords',
                 request_serializer=simulator_dot_v1_dot_broker__pb2.DeleteRecordsRequest.SerializeToString,
@@ -148,6 +153,13 @@ class BrokerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DescribeGroups(self, request, context):
+        """Describes the named groups, or all: of Kafka's clients, and of subscribers here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteRecords(self, request, context):
         """Deletes the records of partitions up to an offset (exclusive).
         """
@@ -222,6 +234,11 @@ def add_BrokerServicer_to_server(servicer, server):
                     servicer.DescribeTopics,
                     request_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsRequest.FromString,
                     response_serializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsResponse.SerializeToString,
+            ),
+            'DescribeGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeGroups,
+                    request_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeGroupsRequest.FromString,
+                    response_serializer=simulator_dot_v1_dot_broker__pb2.DescribeGroupsResponse.SerializeToString,
             ),
             'DeleteRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteRecords,
@@ -438,6 +455,33 @@ class Broker(object):
             '/simulator.v1.Broker/DescribeTopics',
             simulator_dot_v1_dot_broker__pb2.DescribeTopicsRequest.SerializeToString,
             simulator_dot_v1_dot_broker__pb2.DescribeTopicsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simulator.v1.Broker/DescribeGroups',
+            simulator_dot_v1_dot_broker__pb2.DescribeGroupsRequest.SerializeToString,
+            simulator_dot_v1_dot_broker__pb2.DescribeGroupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

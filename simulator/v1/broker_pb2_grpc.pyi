@@ -63,6 +63,12 @@ class BrokerStub:
     ]
     """Describes the named topics, or all."""
 
+    DescribeGroups: grpc.UnaryUnaryMultiCallable[
+        simulator.v1.broker_pb2.DescribeGroupsRequest,
+        simulator.v1.broker_pb2.DescribeGroupsResponse,
+    ]
+    """Describes the named groups, or all: of Kafka's clients, and of subscribers here."""
+
     DeleteRecords: grpc.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.DeleteRecordsRequest,
         simulator.v1.broker_pb2.DeleteRecordsResponse,
@@ -141,6 +147,12 @@ class BrokerAsyncStub:
         simulator.v1.broker_pb2.DescribeTopicsResponse,
     ]
     """Describes the named topics, or all."""
+
+    DescribeGroups: grpc.aio.UnaryUnaryMultiCallable[
+        simulator.v1.broker_pb2.DescribeGroupsRequest,
+        simulator.v1.broker_pb2.DescribeGroupsResponse,
+    ]
+    """Describes the named groups, or all: of Kafka's clients, and of subscribers here."""
 
     DeleteRecords: grpc.aio.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.DeleteRecordsRequest,
@@ -234,6 +246,14 @@ class BrokerServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[simulator.v1.broker_pb2.DescribeTopicsResponse, collections.abc.Awaitable[simulator.v1.broker_pb2.DescribeTopicsResponse]]:
         """Describes the named topics, or all."""
+
+    @abc.abstractmethod
+    def DescribeGroups(
+        self,
+        request: simulator.v1.broker_pb2.DescribeGroupsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[simulator.v1.broker_pb2.DescribeGroupsResponse, collections.abc.Awaitable[simulator.v1.broker_pb2.DescribeGroupsResponse]]:
+        """Describes the named groups, or all: of Kafka's clients, and of subscribers here."""
 
     @abc.abstractmethod
     def DeleteRecords(

@@ -9,6 +9,7 @@ from simulator.errors import SimulatorError
 from simulator.listeners.grpc.control import Control
 from simulator.listeners.grpc.errors import FieldError, NotPublishedYet
 from simulator.listeners.grpc.filters import compile_filter
+from simulator.listeners.grpc.groups import group_description
 from simulator.listeners.grpc.limits import (
     MAX_RECORDS,
     MAX_TOPICS,
@@ -183,6 +184,16 @@ class BrokerServicer:
         if not request.topics:
             topics = [topic for topic in self._log.topics() if not topic.internal]
         return broker_pb2.DescribeTopicsResponse(topics=map(self._description, topics))
+
+    async def describe_groups(
+        self, request: broker_pb2.DescribeGroupsRequest
+    ) -> broker_pb2.DescribeGroupsResponse:
+        """Describe the named groups, or all."""
+        groups = self._control.groups()
+        wanted = set(request.groups) or {group.name for group in groups}
+        return broker_pb2.DescribeGroupsResponse(
+            groups=[group_description(group) for group in groups if group.name in wanted]
+        )
 
     async def delete_records(
         self, request: broker_pb2.DeleteRecordsRequest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from simulator.log import Retention, TopicInfo
+from simulator.log.group_info import GroupInfo
 
 
 class Control(Protocol):
@@ -15,6 +16,9 @@ class Control(Protocol):
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic, or raise `TopicNotFound`."""
+
+    def groups(self) -> list[GroupInfo]:
+        """Describe all groups, on whatever door their members are."""
 
     def reset(self) -> None:
         """Empty the simulator; the topics it began with stay, empty."""

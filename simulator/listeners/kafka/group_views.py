@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from simulator.listeners.kafka.coordinator import Coordinator
 from simulator.listeners.kafka.subscription_codec import (
+    decode_assignment,
     decode_subscription,
     encode_assignment,
     encode_subscription,
@@ -19,6 +20,7 @@ from simulator.listeners.kafka.subscription_codec import (
 from simulator.log import TopicLog
 from simulator.log.classic_group import ClassicGroup
 from simulator.log.classic_member import Member
+from simulator.log.group_info import GroupInfo, GroupMember, describe_group
 from simulator.log.group_messages import GroupState
 
 CONSUMERS: Final = "consumer"
@@ -99,6 +101,38 @@ def _subscribers(log: TopicLog, name: str) -> Iterable[ClassicMemberView]:
             "/",
             encode_subscription(sorted({topic for topic, _ in places})),
             encode_assignment(places),
+        )
+
+
+def describe_groups(coordinator: Coordinator, log: TopicLog) -> list[GroupInfo]:
+    """All groups by name, of both doors, for whoever asks in Python or over gRPC."""
+    return [_described(coordinator, log, name) for name in coordinator.names()]
+
+
+def _described(coordinator: Coordinator, log: TopicLog, name: str) -> GroupInfo:
+    base = describe_group(log, name)
+    found = view(coordinator, log, name)
+    if found is None:
+        return base
+    members = (*_kafka_members(coordinator, log, name), *base.members)
+    return GroupInfo(name, found.kind, found.state, members, base.offsets)
+
+
+def _kafka_members(coordinator: Coordinator, log: TopicLog, name: str) -> Iterable[GroupMember]:
+    consumers = coordinator.consumer_group(name)
+    for consumer in consumers.members.values() if consumers is not None else ():
+        places = ((log.topic_name(topic_id), number) for topic_id, number in consumer.assigned)
+        assignment = tuple(sorted((topic, number) for topic, number in places if topic))
+        yield GroupMember(consumer.member_id, consumer.client_id, consumer.instance_id, assignment)
+    group = coordinator.group(name)
+    for member in group.members.values() if group is not None else ():
+        decoded = decode_assignment(member.assignment) if member.assignment else None
+        request = member.request
+        yield GroupMember(
+            member.member_id,
+            request.client_id,
+            request.instance_id,
+            tuple(sorted(decoded or ())),
         )
 
 

@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 from simulator.catalog import Catalog
 from simulator.listeners.grpc import GrpcListener
 from simulator.log import Retention, TopicInfo, TopicLog
+from simulator.log.group_info import GroupInfo, describe_groups
 from simulator.publishing import Publisher
 from simulator.scenario.clock import VirtualClock
 from simulator.scenario.live_chat import LiveChat
@@ -65,6 +66,9 @@ class Rooms:
 
     def delete_topic(self, topic: str) -> None:
         self.log.delete_topic(topic)
+
+    def groups(self) -> list[GroupInfo]:
+        return describe_groups(self.log)
 
     def reset(self) -> None:
         self.player.reset()
