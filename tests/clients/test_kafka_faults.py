@@ -103,6 +103,17 @@ def test_duplicate_is_consumed_twice(sim: Simulator) -> None:
     assert [(m and m.value(), m and m.offset()) for m in found] == [(b"v", 0), (b"v", 1)]
 
 
+def test_transaction_is_not_doubled(sim: Simulator) -> None:
+    sim.create_topic("t")
+    sim.kafka.add_fault(api="Produce", topic="t", duplicate=True)
+    sending = producer(sim, {"transactional.id": "x"})
+    sending.init_transactions(20)
+    sending.begin_transaction()
+    sending.produce("t", b"v")
+    sending.commit_transaction(20)
+    assert values(sim, "t") == [b"v"]
+
+
 @pytest.mark.parametrize("effect", [{"drop": "before"}, {"drop": "after"}, {"cut": 6}])
 def test_consumer_survives_a_broken_fetch(sim: Simulator, effect: dict[str, Any]) -> None:
     sim.create_topic("t")
