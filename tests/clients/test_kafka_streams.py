@@ -17,7 +17,7 @@ from simulator import Simulator
 pytestmark = pytest.mark.timeout(600)  # the first test of a library builds its program
 
 
-@pytest.mark.parametrize("guarantee", ["at_least_once"])
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once_v2"])
 def test_count_by_name(
     sim: Simulator, client_of: Callable[[str], Client], guarantee: str, tmp_path: Path
 ) -> None:

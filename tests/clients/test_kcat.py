@@ -93,3 +93,12 @@ def test_metadata(sim: Simulator, kcat: Kcat) -> None:
     told = json.loads(kcat.run("-L", "-J"))
     assert [broker["name"] for broker in told["brokers"]] == [sim.bootstrap_servers]
     assert {each["topic"]: len(each["partitions"]) for each in told["topics"]}["t"] == 3
+
+
+def test_a_transaction(sim: Simulator, kcat: Kcat) -> None:
+    sim.create_topic("t")
+    kcat.run("-P", "-t", "t", "-X", "transactional.id=tx", lines="one\ntwo\n")
+    kcat.run("-P", "-t", "t", lines="last\n")
+    found = kcat.records("-C", "-t", "t", "-o", "beginning", "-X", "isolation.level=read_committed")
+    # The transaction ends with a marker that takes an offset.
+    assert [(r["offset"], r["payload"]) for r in found] == [(0, "one"), (1, "two"), (3, "last")]

@@ -52,9 +52,13 @@ const transactional = (servers, transaction) =>
     transactionalId: transaction,
   });
 
+// A new producer does not know its number yet. Unless told so the library claims to be producer 0
+// of epoch 0, which a broker may take for a request that is sent again.
+const UNKNOWN = { producerId: -1n, producerEpoch: -1 };
+
 const transact = ({ servers, transaction, topic, records, commit }) =>
   using(transactional(servers, transaction), async (producer) => {
-    const begun = await producer.beginTransaction();
+    const begun = await producer.beginTransaction(UNKNOWN);
     await begun.send({ messages: records.map((each) => message(topic, each)) });
     await (commit ? begun.commit() : begun.abort());
   });
@@ -68,7 +72,7 @@ const relay = ({ servers, transaction, group, source, target, count }) =>
     for await (const each of stream) {
       if (messages.push(each) === count) break;
     }
-    const begun = await producer.beginTransaction();
+    const begun = await producer.beginTransaction(UNKNOWN);
     await begun.addConsumer(consumer);
     const copies = messages.map(({ value }) => ({
       topic: target,
