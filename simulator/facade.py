@@ -338,7 +338,7 @@ class Simulator:
 
     def reset(self) -> None:
         """Make the simulator as it was when it started; see `AsyncSimulator.reset`."""
-        self._running.call(self._sim.reset)
+        self._running.run(_reset(self._sim))
 
     def snapshot(self) -> str:
         """Keep the present state under an id."""
@@ -436,6 +436,11 @@ class ChatControl:
         self._thread.call(
             lambda: self._chat.disconnect(user, reason=reason, code=code, forced=forced)
         )
+
+
+async def _reset(sim: AsyncSimulator) -> None:
+    sim.reset()
+    await sim.kafka_settled()
 
 
 async def _started(settings: Settings) -> AsyncSimulator:

@@ -399,7 +399,7 @@ class AsyncSimulator:
         """Make the simulator as it was when it started: empty, its clock and chance at the start.
 
         Stories that run are stopped. Subscribers stay connected and see what comes next. Kafka
-        brokers that were stopped start again.
+        brokers that were stopped start again; `kafka_settled` waits for them.
         """
         self.player.reset()
         self.log.reset()
@@ -413,6 +413,11 @@ class AsyncSimulator:
             self.clock.restart(_virtual_start_ns(self.settings))
         self._retention.arm()
         self._reap_later()
+
+    async def kafka_settled(self) -> None:
+        """Wait until the Kafka brokers run that a reset has started again."""
+        if self._kafka is not None:
+            await self._kafka.settled()
 
     def snapshot(self) -> str:
         """Keep the present state under an id, in a time that does not depend on what is held."""

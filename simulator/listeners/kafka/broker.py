@@ -27,6 +27,7 @@ class Broker:
         self.port = port
         self.connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
+        self._changing = asyncio.Lock()  # a start takes a few steps of the loop
         self._kept: socket.socket | None = None
 
     @property
@@ -42,8 +43,11 @@ class Broker:
 
     async def start(self, cluster: Cluster) -> None:
         """Accept connections; raises AddressUnavailable. Does nothing when it does already."""
-        if self.running:
-            return
+        async with self._changing:
+            if not self.running:
+                await self._start(cluster)
+
+    async def _start(self, cluster: Cluster) -> None:
         tls = cluster.guard.tls
         try:
             self._server = await asyncio.get_running_loop().create_server(
@@ -58,8 +62,25 @@ class Broker:
         self.port = self._server.sockets[0].getsockname()[1]
         self._let_port_go()
 
-    async def stop(self, *, keep_port: bool = False) -> None:
-        """Close the port and cut off the clients; `keep_port` lets nobody else have it."""
+    async def stop(self) -> None:
+        """Close the port and cut off the clients."""
+        async with self._changing:
+            await self._stop(keep_port=False)
+
+    async def go(self, cluster: Cluster) -> None:
+        """Leave the others alone, who take over; nobody else gets the port meanwhile."""
+        async with self._changing:
+            cluster.stop_node(self.node_id)
+            await self._stop(keep_port=True)
+
+    async def come_back(self, cluster: Cluster) -> None:
+        """Join the others again; raises AddressUnavailable."""
+        async with self._changing:
+            if not self.running:
+                await self._start(cluster)
+            cluster.start_node(self.node_id)
+
+    async def _stop(self, *, keep_port: bool) -> None:
         server, self._server = self._server, None
         if server is None:
             self._let_port_go()

@@ -201,10 +201,10 @@ class Cluster:
         self.placement.move_coordinator(kind, key, to)
         self.held.refuse_moved(self.placement)
 
-    def restore_coordinators(self) -> None:
-        """Put all coordinators back where they belong."""
+    def reset_places(self) -> None:
+        """Let leaders and coordinators be where they belong."""
         self.placement.restore_coordinators()
-        self.held.refuse_moved(self.placement)
+        self._moved(self.placement.rebalance())
 
     def _place_all(self) -> None:
         shapes = self.log.shapes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from simulator.listeners.kafka.broker import Broker
 from simulator.listeners.kafka.broker_clock import BrokerClock
 from simulator.listeners.kafka.cluster import Cluster, TopicControl
 from simulator.listeners.kafka.configs import BrokerConfig
+from simulator.listeners.kafka.errors import AddressUnavailable
 from simulator.listeners.kafka.event_checks import EventChecks
 from simulator.listeners.kafka.faults.actions import ClusterActions
 from simulator.listeners.kafka.guard import Guard
@@ -17,6 +19,8 @@ from simulator.log import TopicLog
 from simulator.log.placement import CoordinatorKind, Node, PartitionPlace, Placement
 from simulator.publishing import Publisher
 from simulator.security import KafkaSecurity
+
+logger = logging.getLogger("simulator.kafka")
 
 
 class BrokerSettings(Protocol):
@@ -147,23 +151,30 @@ class KafkaListener:
         self._cluster = None
 
     def reset(self) -> None:
-        """Start all brokers again, and let leaders and coordinators go where they were."""
+        """Be as at the start; brokers that are stopped start again, see `settled`."""
         cluster = self.cluster
         cluster.faults.reset()
         cluster.request_log.clear()
-        cluster.restore_coordinators()
         cluster.resources.reset()
         cluster.quotas.reset()
         cluster.guard.reset()
-        for broker in self.brokers:
-            cluster.start_node(broker.node_id)
-        cluster.rebalance()
-        if not all(broker.running for broker in self.brokers):
-            self._starting = asyncio.ensure_future(self._start_all())
+        cluster.reset_places()
+        stopped = [broker for broker in self.brokers if not broker.running]
+        if stopped:
+            self._starting = asyncio.ensure_future(self._start_again(stopped))
 
-    async def _start_all(self) -> None:
-        for broker in self.brokers:
-            await broker.start(self.cluster)
+    async def settled(self) -> None:
+        """Wait until the brokers run that a reset has started."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
+
+    async def _start_again(self, stopped: Sequence[Broker]) -> None:
+        for broker in stopped:
+            try:
+                await self.start_broker(broker.node_id)
+            except AddressUnavailable as error:
+                logger.error("broker %d stays stopped: %s", broker.node_id, error)
+        self.cluster.rebalance()
 
     # What a test does to the brokers
 
@@ -180,14 +191,12 @@ class KafkaListener:
     async def stop_broker(self, node_id: int) -> None:
         """Close a broker's port and connections; others take over what it led."""
         self.check_node(node_id)
-        self.cluster.stop_node(node_id)
-        await self._brokers[node_id].stop(keep_port=True)
+        await self._brokers[node_id].go(self.cluster)
 
     async def start_broker(self, node_id: int) -> None:
         """Open the port of a stopped broker again; raises AddressUnavailable."""
         self.check_node(node_id)
-        await self._brokers[node_id].start(self.cluster)
-        self.cluster.start_node(node_id)
+        await self._brokers[node_id].come_back(self.cluster)
 
     def place(self, topic: str, partition: int) -> PartitionPlace:
         """Where a partition is; raises TopicNotFound or PartitionNotFound."""

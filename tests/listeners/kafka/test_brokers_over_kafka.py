@@ -30,7 +30,7 @@ from kafka_wire import (
     seconds,
 )
 
-from simulator import AsyncSimulator, KafkaBroker, SimulatorError
+from simulator import AsyncSimulator, KafkaBroker, Simulator, SimulatorError
 from simulator.listeners.kafka import AddressUnavailable
 from simulator.log.placement import NodeStopped, NotAReplica, UnknownNode
 from simulator.simulator import Settings
@@ -178,12 +178,31 @@ async def test_reset_starts_all_brokers_again(sim: AsyncSimulator) -> None:
     await sim.kafka.stop_broker(2)
     await sim.kafka.stop_broker(3)
     sim.reset()
-    async with asyncio.timeout(20):
-        while sim.bootstrap_servers != ",".join(addresses):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+    await sim.kafka_settled()
+    assert sim.bootstrap_servers == ",".join(addresses)
     for address in addresses:
         async with await Wire.connect(address) as wire:
             assert (await wire.ask(API_VERSIONS, 0)).api_keys
+
+
+async def test_starts_and_stops_at_once_are_done_one_after_the_other(sim: AsyncSimulator) -> None:
+    kafka = sim.kafka
+    for last in (kafka.stop_broker, kafka.start_broker):
+        changes = [kafka.stop_broker, kafka.start_broker, kafka.start_broker, kafka.stop_broker]
+        await asyncio.gather(*(change(2) for change in [*changes, last]))
+        running = last == kafka.start_broker
+        assert sim.kafka.brokers()[1].running is running
+        assert (2 in sim.kafka.place("t").isr) is running
+
+
+def test_reset_of_a_synchronous_simulator_waits_for_the_brokers() -> None:
+    with Simulator(brokers=2, grpc_port=None) as sim:
+        servers = sim.bootstrap_servers
+        sim.kafka.stop_broker(1)
+        sim.kafka.stop_broker(2)
+        sim.reset()
+        assert sim.bootstrap_servers == servers
+        assert all(broker.running for broker in sim.kafka.brokers())
 
 
 async def test_what_cannot_be_is_an_error(sim: AsyncSimulator) -> None:
