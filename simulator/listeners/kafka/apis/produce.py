@@ -79,10 +79,8 @@ _CODES: dict[type[SimulatorError], ErrorCode] = {
     InvalidTransactionState: ErrorCode.invalid_txn_state,
     LogFull: ErrorCode.policy_violation,
     OutOfOrderSequence: ErrorCode.out_of_order_sequence_number,
-    PartitionNotFound: ErrorCode.unknown_topic_or_partition,
     ProducerFenced: ErrorCode.invalid_producer_epoch,
     RecordTooLarge: ErrorCode.message_too_large,
-    TopicNotFound: ErrorCode.unknown_topic_or_partition,
 }
 
 
@@ -157,6 +155,8 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
         code, text = _CODES[type(error)], str(error)
         if topic is not None:
             start = request.cluster.log.bounds(topic, partition.index)[0]
+    except (TopicNotFound, PartitionNotFound):
+        code = ErrorCode.unknown_topic_or_partition  # without a text, as from Apache Kafka
     except SimulatorError as error:
         code, text = _CODES.get(type(error), ErrorCode.unknown_server_error), str(error)
     result = make(
