@@ -59,6 +59,7 @@ class _Plan(NamedTuple):
 def create_topics(request: Request) -> Any:
     """Create topics."""
     named = Counter(topic.name for topic in request.body.topics)
+    known = [info.name for info in request.cluster.log.topics()]
     results = []
     for topic in {topic.name: topic for topic in request.body.topics}.values():
         try:
@@ -66,22 +67,22 @@ def create_topics(request: Request) -> Any:
                 raise _Refused(ErrorCode.invalid_request, "Duplicate topic name.")
             if not may_create(request, topic.name):
                 raise _Refused(ErrorCode.topic_authorization_failed, "Authorization failed.")
-            plan = _planned(request, topic)
+            plan = _planned(request, topic, known)
             results.append(_created(request, topic.name, plan))
         except _Refused as refused:
             results.append(_failed(request, topic.name, refused.code, str(refused)))
     return request.schema.response(topics=tuple(results))
 
 
-def _planned(request: Request, topic: Any) -> _Plan:
-    """Check a topic that is to be."""
+def _planned(request: Request, topic: Any, known: Sequence[str]) -> _Plan:
+    """Check a topic that is to be; `known` are those from before the request."""
     cluster = request.cluster
     problem = name_problem(topic.name)
     if problem:
         raise _Refused(ErrorCode.invalid_topic_exception, problem)
     if cluster.log.has_topic(topic.name):
         raise _Refused(ErrorCode.topic_already_exists, f"Topic '{topic.name}' already exists.")
-    other = collision(topic.name, (info.name for info in cluster.log.topics()))
+    other = collision(topic.name, known)
     if other is not None:
         text = f"Topic '{topic.name}' collides with existing topic: {other}"
         raise _Refused(ErrorCode.invalid_topic_exception, text)
