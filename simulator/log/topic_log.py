@@ -327,20 +327,26 @@ class TopicLog:
         """End the open transaction of a producer in one partition; return the marker's offset.
 
         `producer` is id and epoch; with `bumps_epochs` the epoch is newer than that of the
-        transaction. There need not be any open. The bound of memory does not count here, since a
-        transaction that cannot end would stop all readers. Raises TopicNotFound,
-        PartitionNotFound, ProducerFenced or CoordinatorFenced, each with nothing changed.
+        transaction. There need not be any open; where there is, the bound of memory does not
+        count, since a transaction that cannot end would stop all readers. Raises TopicNotFound,
+        PartitionNotFound, ProducerFenced, CoordinatorFenced or LogFull, each with nothing changed.
         """
         topic, partition = place
-        chosen = self._partition(topic, partition)
+        target = self._topic(topic)
+        chosen = target.partition(partition)
         is_open = producer[0] in chosen.transactions.open
         chosen.producers.check_marker(
             *producer, coordinator_epoch, bumps_epochs=bumps_epochs, is_open=is_open
         )
         batch = marker_batch(marker, *producer, coordinator_epoch, timestamp)
+        cost = len(batch.raw) + BATCH_MEMORY
+        if not is_open and self._memory.taken + cost > self.max_bytes:
+            self._make_room(target, chosen, len(batch.raw), cost)
         offset = chosen.append_marker(batch, self.end_position, marker, coordinator_epoch)
-        self._memory.taken += len(batch.raw) + BATCH_MEMORY
+        self._memory.taken += cost
         self.end_position += 1
+        if target.limited:
+            chosen.cut(chosen.retained_from(target.retention))
         self._changed(topic)
         return offset
 

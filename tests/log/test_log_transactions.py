@@ -13,9 +13,11 @@ from kafka_batches import Draft, build_batch
 from simulator.log import (
     CoordinatorFenced,
     InvalidTransactionState,
+    LogFull,
     Marker,
     OutOfOrderSequence,
     ProducerFenced,
+    Retention,
     TopicLog,
     parse_batch,
 )
@@ -139,6 +141,19 @@ def test_a_marker_needs_no_room(log: TopicLog) -> None:
     send(log, b"a")
     log.max_bytes = 0
     assert end(log, Marker.COMMIT) == 1
+    with pytest.raises(LogFull):  # unless there is nothing to end: anybody could send many
+        end(log, Marker.COMMIT)
+    assert log.bounds("t", 0) == (0, 2)
+
+
+def test_markers_count_for_the_retention() -> None:
+    log = TopicLog()
+    log.create_topic("t", retention=Retention(max_records=2))
+    for epoch in range(3):
+        send(log, b"%d" % epoch, epoch=epoch)
+        end(log, Marker.COMMIT, epoch=epoch)
+        assert log.bounds("t", 0) == (2 * epoch, 2 * epoch + 2)
+        assert values(log, 2 * epoch) == [(2 * epoch, b"%d" % epoch)]
 
 
 def test_records_outside_of_the_open_transaction_are_refused(log: TopicLog) -> None:

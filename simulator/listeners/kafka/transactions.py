@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable
 
 from simulator.listeners.kafka.broker_clock import BrokerClock, BrokerTimer
 from simulator.log import (
+    CoordinatorFenced,
     InvalidGroup,
+    LogFull,
     Marker,
     PartitionNotFound,
     ProducerFenced,
@@ -179,8 +181,10 @@ class TransactionCoordinator:
             self.write(
                 pending.place, pending.marker, producer, 0, bumps_epochs=pending.bumps_epochs
             )
-        except (TopicNotFound, PartitionNotFound, ProducerFenced):
+        except (TopicNotFound, PartitionNotFound, ProducerFenced, CoordinatorFenced):
             pass  # deleted meanwhile, or ended by an administrator
+        except LogFull:
+            pass  # only a marker that ends nothing can be without room
         return True
 
     def write(
@@ -194,7 +198,7 @@ class TransactionCoordinator:
     ) -> None:
         """Write one marker; for offsets, let them be the group's or forget them.
 
-        Raises TopicNotFound, PartitionNotFound, ProducerFenced or CoordinatorFenced.
+        Raises TopicNotFound, PartitionNotFound, ProducerFenced, CoordinatorFenced or LogFull.
         """
         topic, partition = place
         if topic != OFFSETS_TOPIC:

@@ -5,7 +5,7 @@ Behavior
   other; administrators do to end a transaction that hangs, which the coordinator does not hear of.
 - UNKNOWN_TOPIC_OR_PARTITION for a partition that is not here, or that others lead;
   INVALID_PRODUCER_EPOCH for a producer that has a newer epoch; TRANSACTION_COORDINATOR_FENCED for
-  an older coordinator.
+  an older coordinator; KAFKA_STORAGE_ERROR when the log is full and nothing is open to be ended.
 
 Version notes
 - 1 is flexible; 2 adds the transaction version: from 2 on a marker needs a newer epoch than the
@@ -22,6 +22,7 @@ from simulator.listeners.kafka.leadership import leader_error
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import (
     CoordinatorFenced,
+    LogFull,
     Marker,
     PartitionNotFound,
     ProducerFenced,
@@ -87,6 +88,8 @@ def _write(request: Request, wanted: Any, topic: str, partition: int) -> ErrorCo
         return ErrorCode.unknown_topic_or_partition
     except ProducerFenced:
         return ErrorCode.invalid_producer_epoch
+    except LogFull:
+        return ErrorCode.kafka_storage_error
     except CoordinatorFenced:
         return ErrorCode.transaction_coordinator_fenced
     return ErrorCode.none
