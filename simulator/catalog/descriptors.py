@@ -61,6 +61,14 @@ class Descriptors:
             return message_name, service_name
         return method.input_type.full_name, service_name
 
+    def has_service(self, full_name: str) -> bool:
+        """Whether there is a service of that name."""
+        try:
+            self.pool.FindServiceByName(full_name)
+        except KeyError:
+            return False
+        return True
+
     def message(self, full_name: str) -> Descriptor | None:
         """The descriptor of a message, None where there is none."""
         try:

@@ -168,6 +168,17 @@ class MessageType:
         return message
 
     @property
+    def has_descriptor(self) -> bool:
+        """Whether the catalogue has the protobuf message."""
+        found = self._descriptors
+        return found is not None and found.message(self.proto_name) is not None
+
+    @property
+    def has_service(self) -> bool:
+        """Whether the catalogue has the gRPC service."""
+        return self._descriptors is not None and self._descriptors.has_service(self.service_name)
+
+    @property
     def descriptor(self) -> Descriptor:
         """The protobuf message; ConversionError where the catalogue has none."""
         descriptor = self._descriptors.message(self.proto_name) if self._descriptors else None

@@ -21,6 +21,8 @@ COMMANDS: Final = (
     "produce",
     "validate",
     "scenarios",
+    "catalog",
+    "example",
     "topics",
     "groups",
 )
