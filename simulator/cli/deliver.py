@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -62,6 +61,8 @@ def deliver(
     status is 1 if an event is given up or not delivered in time. A running simulator delivers what
     happens on it with simulator serve --deliver-to.
     """
+    import asyncio  # not for --help
+
     if check:
         _check(targets, as_json=as_json)
         return
@@ -93,6 +94,8 @@ def deliver(
 
 def _check(targets: Sequence[str], *, as_json: bool) -> None:
     """Print how each event fits each app; fails where one would be misread."""
+    import asyncio
+
     from simulator.catalog import Catalog
     from simulator.handlers.compatibility import Fit, check_app
 
@@ -130,6 +133,8 @@ async def _deliver(
     quiet: bool,
 ) -> tuple[list[DeliveryReport], str]:
     """The reports, and what is late: empty where everything was dealt with."""
+    import asyncio
+
     from simulator.handlers import NotDelivered
     from simulator.simulator import AsyncSimulator, Settings
 
