@@ -94,7 +94,7 @@ class Cluster:
         self.config = config
         self.quotas = ClientQuotas()
         self.resources = Resources(config, log, control)
-        self.groups = Coordinator(log, clock, config)
+        self.groups = Coordinator(log, clock, config, self.resources.group)
         self.guard = Guard()
         self.fetch_sessions = FetchSessions(config.int("max.incremental.fetch.session.cache.slots"))
         self.held = HeldRequests()

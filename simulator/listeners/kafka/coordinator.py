@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from simulator.listeners.kafka.broker_clock import BrokerClock, BrokerTimer
 from simulator.listeners.kafka.configs import BrokerConfig
+from simulator.listeners.kafka.configs.definitions import Value
 from simulator.listeners.kafka.offset_expiry import OffsetExpiry
 from simulator.log import TopicLog
 from simulator.log.classic_group import ClassicGroup
@@ -44,10 +45,18 @@ MAX_GROUPS: Final = 10_000
 class Coordinator:
     """The groups of the cluster."""
 
-    def __init__(self, log: TopicLog, clock: BrokerClock, config: BrokerConfig) -> None:
+    def __init__(
+        self,
+        log: TopicLog,
+        clock: BrokerClock,
+        config: BrokerConfig,
+        group_setting: Callable[[str, str], Value],
+    ) -> None:
+        """`group_setting` tells a setting of one group, by the group and the setting's name."""
         self._log = log
         self._clock = clock
         self._config = config
+        self._group_setting = group_setting
         self._groups: dict[str, ClassicGroup | ConsumerGroup] = {}
         self._timers: dict[str, tuple[int, BrokerTimer]] = {}
         self._numbers = count(1)
@@ -195,8 +204,8 @@ class Coordinator:
     def consumer_heartbeat(self, name: str, beat: ConsumerBeat) -> BeatResult:
         """Let a member of a consumer group join, stay or leave; raises GroupRefusal."""
         group = self._consumer_group(name, beat.member_epoch)
-        group.session_timeout = self._config.int("group.consumer.session.timeout.ms")
-        group.assignment_interval = self._config.int("group.consumer.assignment.interval.ms")
+        group.session_timeout = self.consumer_setting(name, "session.timeout.ms")
+        group.assignment_interval = self.consumer_setting(name, "assignment.interval.ms")
         group.max_size = min(self._config.int("group.consumer.max.size"), MAX_MEMBERS)
         group.default_assignor = self._config.list("group.consumer.assignors")[0]
         try:
@@ -206,6 +215,12 @@ class Coordinator:
         self._groups[name] = group
         self._watch(name)
         return result
+
+    def consumer_setting(self, name: str, setting: str) -> int:
+        """A setting of one consumer group: its own, or else that of the brokers."""
+        value = self._group_setting(name, f"consumer.{setting}")
+        assert isinstance(value, int), f"consumer.{setting} is no whole number"
+        return value
 
     def _consumer_group(self, name: str, epoch: int) -> ConsumerGroup:
         """The group that somebody in that epoch heartbeats to, a new one if it joins."""

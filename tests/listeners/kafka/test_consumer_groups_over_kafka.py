@@ -13,6 +13,7 @@ from kafka_wire import (
     DELETE_GROUPS,
     DESCRIBE_GROUPS,
     HEARTBEAT,
+    INCREMENTAL_ALTER_CONFIGS,
     JOIN_GROUP,
     LEAVE_GROUP,
     LIST_GROUPS,
@@ -340,6 +341,35 @@ async def test_a_clock_advanced_by_hand_ends_sessions(sim: AsyncSimulator, wire:
     assert (await beat(wire, "m", 2)).error_code.name == "none"
     sim.clock.advance("46s")
     assert (await beat(wire, "m", 2)).error_code.name == "unknown_member_id"
+
+
+async def test_settings_of_one_group(sim: AsyncSimulator, wire: Wire) -> None:
+    settings = {"consumer.heartbeat.interval.ms": "7000", "consumer.session.timeout.ms": "50000"}
+    answer = await wire.ask(
+        INCREMENTAL_ALTER_CONFIGS,
+        1,
+        resources=lambda make: (
+            make(
+                "AlterConfigsResource",
+                resource_type=32,
+                resource_name="g",
+                configs=tuple(
+                    make("AlterableConfig", name=name, config_operation=0, value=value)
+                    for name, value in settings.items()
+                ),
+            ),
+        ),
+        validate_only=False,
+    )
+    assert answer.responses[0].error_code.name == "none"
+    assert (await join(wire, "m")).heartbeat_interval == seconds(7)
+    other = await join(wire, "m", group_id="other")
+    assert other.heartbeat_interval == seconds(5)
+    assert isinstance(sim.clock, VirtualClock)
+    sim.clock.advance("49s")
+    assert (await beat(wire, "m", 2)).error_code.name == "none"
+    answer = await beat(wire, "m", 2, group_id="other")
+    assert answer.error_code.name == "unknown_member_id"
 
 
 @pytest.mark.parametrize("how", ["reset", "restore"])

@@ -158,7 +158,8 @@ def _response(request: Request, result: BeatResult) -> Any:
         )
     interval = 0
     if result.member_epoch >= 0:
-        interval = request.cluster.config.int("group.consumer.heartbeat.interval.ms")
+        groups = request.cluster.groups
+        interval = groups.consumer_setting(request.body.group_id, "heartbeat.interval.ms")
     return request.schema.response(
         error_code=ErrorCode.none,
         error_message=None,
