@@ -92,6 +92,21 @@ def test_a_producer_of_librdkafka_loses_nothing(sim: Simulator) -> None:
     check_all_once(sim, 21_000, refused)
 
 
+def test_the_only_broker_comes_back_with_its_records() -> None:
+    kafka = pytest.importorskip("confluent_kafka")
+    with Simulator(grpc_port=None) as sim:
+        sim.create_topic("t")
+        own = {"bootstrap.servers": sim.bootstrap_servers, "reconnect.backoff.max.ms": 200}
+        producer = kafka.Producer(own)
+        producer.produce("t", "one")
+        assert producer.flush(30) == 0
+        sim.kafka.stop_broker(1)
+        producer.produce("t", "two")
+        sim.kafka.start_broker(1)
+        assert producer.flush(30) == 0
+        assert [event.record.value for event in sim.events("t")] == [b"one", b"two"]
+
+
 def test_transactions_of_librdkafka_are_committed_elsewhere(sim: Simulator) -> None:
     kafka = pytest.importorskip("confluent_kafka")
     sim.create_topic("t", partitions=3)

@@ -285,6 +285,21 @@ async def test_who_waits_is_told_when_the_coordinator_moves(
         assert answer.members == ()
 
 
+async def test_the_leaders_of_the_offsets_topic_are_the_coordinators(
+    sim: AsyncSimulator, wires: dict[int, Wire]
+) -> None:
+    first = sim.kafka.coordinator(group="x")  # hashes to 120, which is partition 20 of 50
+    version, values = FOR_ONE_GROUP[OFFSET_COMMIT]
+    answer = await wires[first].ask(OFFSET_COMMIT, version, **{**values, "group_id": "x"})
+    assert errors(answer) == {"none"}
+    assert sim.kafka.place("__consumer_offsets", 20).leader == first
+    other = first % 3 + 1
+    sim.kafka.move_leader("__consumer_offsets", 20, to=other)
+    assert sim.kafka.coordinator(group="x") == other
+    answer = await wires[first].ask(OFFSET_COMMIT, version, **{**values, "group_id": "x"})
+    assert errors(answer) == {"not_coordinator"}
+
+
 async def test_without_a_broker_there_is_no_coordinator() -> None:
     settings = Settings(brokers=2, grpc_port=None, config={"default.replication.factor": 1})
     async with AsyncSimulator(settings) as sim:
