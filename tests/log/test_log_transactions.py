@@ -270,3 +270,63 @@ def test_the_index_agrees_with_plain_lists(steps: list[tuple[int, str]]) -> None
         for stop in range(low, end_offset + 1):
             wanted = [t for t in aborted if t[2] >= low and t[1] < stop]
             assert [t[:3] for t in index.aborted_between(low, stop)] == wanted
+
+
+steps = st.one_of(
+    st.tuples(st.just("write"), st.integers(0, 2), st.sampled_from("tu"), st.integers(1, 3)),
+    st.tuples(st.just("plain"), st.just(0), st.sampled_from("tu"), st.just(1)),
+    st.tuples(st.sampled_from(["commit", "abort"]), st.integers(0, 2), st.just(""), st.just(0)),
+    st.tuples(st.just("poll"), st.just(0), st.just(""), st.integers(1, 4)),
+)
+
+
+@given(st.lists(steps, max_size=40), st.integers(1, 5))
+def test_cursors_read_what_is_committed(
+    history: list[tuple[str, int, str, int]], size: int
+) -> None:
+    log = TopicLog()
+    for name in "tu":
+        log.create_topic(name)
+    starts = {("t", 0): 0, ("u", 0): 0}
+    cursor, polled = log.cursor(starts), []
+    sequences: dict[tuple[int, str], int] = {}
+    open_records: dict[int, set[tuple[str, int]]] = {}
+    visible: set[tuple[str, int]] = set()
+
+    def end_all(producer: int, marker: Marker) -> None:
+        written = open_records.pop(producer, set())
+        for name in sorted({name for name, _ in written}):
+            log.append_marker((name, 0), marker, (producer, 0), 5)
+        if marker is Marker.COMMIT:
+            visible.update(written)
+
+    for step, producer, name, number in history:
+        if step == "plain":
+            visible.add((name, log.append(name, b"plain", timestamp=1).offset))
+        elif step == "write":
+            sequence = sequences.get((producer, name), 0)
+            texts = [b"v"] * number
+            first = send(log, *texts, producer=producer, sequence=sequence, topic=name)
+            sequences[producer, name] = sequence + number
+            places = {(name, first + row) for row in range(number)}
+            open_records.setdefault(producer, set()).update(places)
+        elif step == "poll":
+            polled += cursor.poll(number)
+        else:
+            end_all(producer, Marker.COMMIT if step == "commit" else Marker.ABORT)
+    for producer in list(open_records):
+        end_all(producer, Marker.COMMIT)
+    while records := cursor.poll(size):
+        polled += records
+    assert cursor.at_end
+    found = [(r.topic, r.offset) for r in polled]
+    assert sorted(found) == sorted(visible)
+    for name in "tu":
+        offsets = [offset for topic, offset in found if topic == name]
+        assert offsets == sorted(offsets)
+    again, fresh = [], log.cursor(starts)
+    while records := fresh.poll(size):
+        assert len(records) <= size
+        again += records
+    assert {(r.topic, r.offset) for r in again} == visible
+    assert [r.position for r in again] == sorted(r.position for r in again)
