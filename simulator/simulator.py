@@ -332,7 +332,8 @@ class AsyncSimulator:
         """
         settings = self._topic_configs.given(config) if config else {}
         created = self.log.create_topic(topic, partitions, retention, config=settings)
-        self._retention.arm()
+        if created.retention.max_age_ms is not None or created.rules.compact:
+            self._retention.arm()  # which looks at all topics
         return created
 
     def configure_topic(self, topic: str, config: Mapping[str, object]) -> TopicInfo:
