@@ -65,6 +65,13 @@ def metadata(request: Request) -> Any:
             else _by_name(request, topic.name)
             for topic in dict.fromkeys(wanted)
         ]
+        # When all that are missing have been created: their places are found together.
+        topics = [
+            _described(request, request.cluster.log.topic(found))
+            if isinstance(found, str)
+            else found
+            for found in topics
+        ]
     cluster_operations = NOT_ASKED
     if 8 <= version <= 10 and body.include_cluster_authorized_operations:
         cluster_operations = cluster_authorized_operations(request)
@@ -93,6 +100,7 @@ def _invalid(request: Request) -> Any:
 
 
 def _by_name(request: Request, name: str) -> Any:
+    """The name of a topic that exists, or is created; else what is told instead."""
     log, body = request.cluster.log, request.body
     creates = request.version < 4 or body.allow_auto_topic_creation
     known = log.has_topic(name)
@@ -109,13 +117,13 @@ def _by_name(request: Request, name: str) -> Any:
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
         if not request.cluster.config.bool("auto.create.topics.enable"):
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
-        if collision(name, (info.name for info in log.topics())):
+        if collision(name, log.topic_names()):
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
         if not create_internal_topic(request.cluster, name):
             request.cluster.control.create_topic(
                 name, partitions=request.cluster.config.int("num.partitions")
             )
-    return _described(request, log.topic(name))
+    return name
 
 
 def _by_id(request: Request, topic_id: UUID | None) -> Any:
