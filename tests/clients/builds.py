@@ -29,6 +29,10 @@ def need(*tools: str) -> None:
             unavailable(f"{tool} not found", fail=ON_CI)
 
 
+_unavailable: dict[str, str] = {}
+"""What could not be fetched in this run, and why: it is not tried for every test again."""
+
+
 def built(
     language: str, version: Sequence[str], fetch: Sequence[str], build: Sequence[str] = ()
 ) -> Path:
@@ -37,6 +41,8 @@ def built(
     `version` is the command that tells the tools' version: others build anew. Where what `fetch`
     fetches cannot be had the test is skipped, but not on CI.
     """
+    if language in _unavailable:
+        unavailable(_unavailable[language], fail=ON_CI)
     source = PROGRAMS / language
     target = cache() / f"{language}-{_digest(source, version)}"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +52,8 @@ def built(
             shutil.copytree(source, target)
             fetched = _run(fetch, target)
             if fetched.returncode:
-                unavailable(_told(fetch, fetched), fail=ON_CI)
+                _unavailable[language] = _told(fetch, fetched)
+                unavailable(_unavailable[language], fail=ON_CI)
             if build:
                 made = _run(build, target)
                 assert made.returncode == 0, _told(build, made)
@@ -55,7 +62,8 @@ def built(
 
 
 def _digest(source: Path, version: Sequence[str]) -> str:
-    digest = hashlib.sha256(_run(version, source).stdout.encode())
+    told = _run(version, source)  # Java tells its version on the standard error
+    digest = hashlib.sha256((told.stdout + told.stderr).encode())
     for file in sorted(source.rglob("*")):
         if file.is_file():
             digest.update(f"{file.relative_to(source)}\0".encode() + file.read_bytes())
