@@ -22,6 +22,7 @@ from simulator.listeners.kafka.request_view import Viewer
 from simulator.listeners.kafka.transactions import TransactionCoordinator
 from simulator.log import PartitionNotFound, TopicInfo, TopicLog
 from simulator.log.placement import (
+    COORDINATOR_PARTITIONS,
     COORDINATOR_TOPICS,
     CoordinatorKind,
     Moved,
@@ -143,8 +144,7 @@ class Cluster:
 
     def _places(self, topic: str) -> tuple[Sequence[PartitionPlace], int]:
         """The places of a topic, and how many of them count."""
-        topic_id, partitions = self.log.shape(topic)
-        topic_id = COORDINATOR_TOPICS.get(topic, topic_id)
+        topic_id, partitions = self._shape(topic)
         places = self.placement.places(topic_id)
         if len(places) < partitions:
             self._place_all()
@@ -154,7 +154,13 @@ class Cluster:
     def _placed(self, topic: str, partition: int) -> tuple[UUID, int]:
         """By what the placement knows a partition; raises TopicNotFound or PartitionNotFound."""
         self.place(topic, partition)
-        return COORDINATOR_TOPICS.get(topic, self.log.shape(topic)[0]), partition
+        return self._shape(topic)[0], partition
+
+    def _shape(self, topic: str) -> tuple[UUID, int]:
+        """The id and number of partitions by which the placement knows a topic."""
+        if topic in COORDINATOR_TOPICS:  # which lead also before clients see them
+            return COORDINATOR_TOPICS[topic], COORDINATOR_PARTITIONS
+        return self.log.shape(topic)
 
     def coordinates(self, node_id: int, key: str, kind: CoordinatorKind = GROUP) -> bool:
         """Whether that broker coordinates a group, or a transactional id; else NOT_COORDINATOR."""
