@@ -9,13 +9,16 @@ cache directory. What the node writes is in a temporary directory.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from base64 import urlsafe_b64encode
@@ -29,6 +32,7 @@ POM = Path(__file__).with_suffix(".xml")
 NODE_ID = 1
 HEAP = ("-Xmx512m", "-XX:+UseSerialGC")
 QUICK_START = ("-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_PR_SET_PDEATHSIG = 1
 _ATTEMPTS = 3  # a port that was free may be taken before Kafka binds it
 
 _SETTINGS = {
@@ -123,6 +127,7 @@ class ApacheKafka:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # an interrupt of the caller is for the caller to handle
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         self.bootstrap_servers = f"127.0.0.1:{port}"
         if self._answers(port):
@@ -177,6 +182,11 @@ def fetch_jars() -> Path:
         with suppress(OSError):  # another process was quicker
             fresh.rename(jars)
     return jars
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process when the one that started it is gone, however that ended."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _version() -> str:

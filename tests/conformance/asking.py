@@ -192,3 +192,63 @@ def deleting(*topics: dict[str, Any]) -> dict[str, Any]:
         "topic_names": [topic["name"] for topic in topics if "name" in topic],
         "timeout": 10_000,
     }
+
+
+def committing(
+    broker: Broker,
+    group: str,
+    *parts: tuple[str, int, int],
+    member: str = "",
+    generation: int = -1,
+    instance: str | None = None,
+    metadata: str | None = "m",
+    epoch: int = -1,
+) -> dict[str, Any]:
+    """`parts` are topics, partitions and offsets."""
+    return {
+        "group_id": group,
+        "generation_id_or_member_epoch": generation,
+        "member_id": member,
+        "group_instance_id": instance,
+        "retention_time": -1,
+        "topics": [
+            {
+                "name": topic,
+                "topic_id": broker.ids.get(topic),
+                "partitions": [
+                    {
+                        "partition_index": partition,
+                        "committed_offset": offset,
+                        "committed_leader_epoch": epoch,
+                        "committed_metadata": metadata,
+                    }
+                ],
+            }
+            for topic, partition, offset in parts
+        ],
+    }
+
+
+def committed(
+    broker: Broker,
+    group: str,
+    *parts: tuple[str, int],
+    everything: bool = False,
+    member: str | None = None,
+    epoch: int = -1,
+    stable: bool = False,
+) -> dict[str, Any]:
+    """What OffsetFetch asks; `parts` are topics and partitions."""
+    topics = [
+        {"name": topic, "topic_id": broker.ids.get(topic), "partition_indexes": [partition]}
+        for topic, partition in parts
+    ]
+    asked = None if everything else topics
+    return {
+        "group_id": group,
+        "topics": asked,
+        "groups": [
+            {"group_id": group, "member_id": member, "member_epoch": epoch, "topics": asked}
+        ],
+        "require_stable": stable,
+    }

@@ -11,10 +11,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from asking import batch, creating, deleting, fetching, listing, producing
+from asking import (
+    batch,
+    committed,
+    committing,
+    creating,
+    deleting,
+    fetching,
+    listing,
+    producing,
+)
 from brokers import Broker
 from hypothesis import strategies as st
-from steps_groups import beating, committed, committing, joining, leaving, syncing
+from steps_groups import beating, joining, leaving, syncing
 
 TOPICS = ("one", "two", "three")
 """The first two exist at the beginning."""

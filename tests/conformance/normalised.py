@@ -99,6 +99,8 @@ class Normaliser:
             self.label("topic id", topic_id, name.replace(self._prefix, "~"))
 
     def _list(self, value: list[Any], field: str) -> Any:
+        if _UNORDERED.search(field):
+            value = sorted(value, key=_own_name)  # so that ids are labelled in the same order
         tidied = _merged([self.tidy(each, field) for each in value])
         names = [each.get("name") for each in tidied if isinstance(each, dict)]
         if len(set(names) - {None}) == len(tidied) > 0:
@@ -143,6 +145,13 @@ def _merged(topics: list[Any]) -> list[Any]:
         for name in topic.keys() & {"partitions", "partition_responses"}:
             topic[name] = sorted(topic[name], key=_sort_key)
     return list(found.values())
+
+
+def _own_name(value: Any) -> str:
+    if not isinstance(value, dict):
+        return ""
+    fields = ("name", "topic", "transactional_id", "group_id")
+    return next((value[each] for each in fields if value.get(each)), "")
 
 
 def _sort_key(value: Any) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from asking import batch, listing, producing
+from asking import batch, committed, committing, listing, producing
 from brokers import Broker
 from steps import steps
 from steps_fetch import filled
+from steps_groups import stable
 
 
 def deleting(*places: tuple[str, int, int]) -> dict[str, Any]:
@@ -132,8 +133,6 @@ async def describe_log_dirs(broker: Broker) -> None:
 
 @steps
 async def offset_delete(broker: Broker) -> None:
-    from steps_groups import committed, committing, stable
-
     topic, other = await broker.topic("t", 2), await broker.topic("other")
     group, busy = broker.name("g"), broker.name("busy")
     body = committing(broker, group, (topic, 0, 1), (other, 0, 2))
@@ -158,3 +157,18 @@ async def offset_delete(broker: Broker) -> None:
             ],
         )
     await broker.ask("offset_fetch", **committed(broker, group, everything=True))
+
+
+@steps
+async def alter_replica_log_dirs(broker: Broker) -> None:
+    topic = await broker.topic("t")
+    for version in broker.common("alter_replica_log_dirs"):
+        for name, partition in ((topic, 0), (topic, 7), (broker.name("missing"), 0)):
+            moved = {"name": name, "partitions": [partition]}
+            await broker.ask(
+                "alter_replica_log_dirs",
+                version,
+                label=f"{name} {partition}".replace(broker.name(""), ""),
+                dirs=[{"path": "/no/such/directory", "topics": [moved]}],
+            )
+        await broker.ask("alter_replica_log_dirs", version, label="nothing", dirs=[])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from asking import committed, committing
 from brokers import Broker
 from steps import steps
-from steps_groups import beating, committed, committing, joining, leaving, syncing
+from steps_groups import beating, joining, leaving, syncing
 
 UNCHANGED: dict[str, Any] = {
     "instance_id": None,

@@ -49,12 +49,9 @@ async def begun(broker: Broker, name: str = "x", version: int = 5) -> Producer:
     body = {"transaction_timeout": 60_000, "producer_id": -1, "producer_epoch": -1}
     while True:
         answer = await broker.quietly("init_producer_id", version, transactional_id=full, **body)
-        if answer["error_code"] == "none" and answer["producer_id"] > 0:
+        if answer["error_code"] == "none":
             broker.note(f"epoch of {name}", answer["producer_epoch"])
             return Producer(full, answer["producer_id"], answer["producer_epoch"])
-        if answer["error_code"] == "none":  # 0 is the first id of all, which only one broker gives
-            full = full + "x"
-            await coordinated(broker, full)
         await asyncio.sleep(0.02)
 
 

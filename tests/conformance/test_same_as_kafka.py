@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from brokers import Pair
 from differing import DOCUMENT, differences, documented, outdated, unexplained
@@ -22,3 +24,8 @@ async def test_same_answers(pair: Pair, steps: str) -> None:
 def test_documented_differences_name_steps() -> None:
     named = {name for row in documented() for name in row.steps if "*" not in name} - {"generated"}
     assert named <= set(all_steps())
+
+
+def test_every_api_that_both_serve_is_in_some_steps(pair: Pair) -> None:
+    texts = "".join(path.read_text() for path in Path(__file__).parent.glob("steps_*.py"))
+    assert {api for api in pair.newest if f'"{api}"' not in texts} == set()

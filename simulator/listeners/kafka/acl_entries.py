@@ -17,6 +17,7 @@ from simulator.log.acls import (
 )
 
 NO_AUTHORIZER: Final = "No Authorizer is configured."
+NO_AUTHORIZER_HERE: Final = "No Authorizer is configured on the broker"
 
 Number = TypeVar("Number", bound=IntEnum)
 

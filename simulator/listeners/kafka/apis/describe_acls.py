@@ -15,7 +15,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from simulator.listeners.kafka.acl_entries import NO_AUTHORIZER, acls_of, filter_of
+from simulator.listeners.kafka.acl_entries import NO_AUTHORIZER_HERE, acls_of, filter_of
 from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Acl, Operation, PatternType, ResourceType
@@ -28,7 +28,7 @@ def describe_acls(request: Request) -> Any:
         return _failed(request, ErrorCode.cluster_authorization_failed, CLUSTER_REFUSED)
     acls, wanted = acls_of(request), filter_of(request.body)
     if acls is None:
-        return _failed(request, ErrorCode.security_disabled, NO_AUTHORIZER)
+        return _failed(request, ErrorCode.security_disabled, NO_AUTHORIZER_HERE)
     if wanted is None:
         return _failed(request, ErrorCode.invalid_request, "the filter has unknown elements")
     found: dict[tuple[ResourceType, str, PatternType], list[Acl]] = {}

@@ -33,13 +33,13 @@ def describe_user_scram_credentials(request: Request) -> Any:
     names = asked or Counter(request.cluster.guard.users.names())
     return request.schema.response(
         error_code=ErrorCode.none,
-        error_message=None,
+        error_message="",
         results=tuple(_described(request, name, times) for name, times in names.items()),
     )
 
 
 def _described(request: Request, name: str, times: int) -> Any:
-    code, text = ErrorCode.none, None
+    code, text = ErrorCode.none, ""
     found = request.cluster.guard.users.iterations(name)
     if times > 1:
         code, found = ErrorCode.duplicate_resource, {}
