@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from admin_wire import GROUP, SET, change
 from kafka_wire import (
     API_VERSIONS,
     CONSUMER_GROUP_DESCRIBE,
@@ -412,3 +413,23 @@ async def test_clients_see_that_consumer_groups_are_served(wire: Wire) -> None:
     assert levels["group.version"] == (1, 1)
     assert ranges["group.version"] == (0, 1)
     assert answer.finalized_features_epoch >= 0
+
+
+async def test_a_group_may_have_settings_of_its_own(wire: Wire, sim: AsyncSimulator) -> None:
+    own = (
+        ("consumer.heartbeat.interval.ms", SET, "7000"),
+        (
+            "consumer.session.timeout.ms",
+            SET,
+            "60000",
+        ),
+    )
+    assert await change(wire, GROUP, "g", *own) == ("none", None)
+    first = await join(wire, "a")
+    assert first.heartbeat_interval == seconds(7)
+    assert isinstance(sim.clock, VirtualClock)
+    sim.clock.advance("50s")  # longer than the brokers' own timeout
+    assert (await beat(wire, "a", first.member_epoch)).error_code.name == "none"
+    sim.clock.advance("61s")
+    gone = await beat(wire, "a", first.member_epoch)
+    assert gone.error_code.name == "unknown_member_id"
