@@ -16,7 +16,6 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.client_quotas import Component, InvalidQuota, UnknownEntityType
-from simulator.listeners.kafka.permissions import CLUSTER_REFUSED
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Operation, ResourceType
 
@@ -26,7 +25,7 @@ def describe_client_quotas(request: Request) -> Any:
     """Tell quotas."""
     make = request.schema.make
     if not request.allowed(Operation.DESCRIBE_CONFIGS, ResourceType.CLUSTER):
-        return _failed(request, ErrorCode.cluster_authorization_failed, CLUSTER_REFUSED)
+        return _failed(request, ErrorCode.cluster_authorization_failed, None)
     components = [
         Component(each.entity_type, each.match_type, each.match) for each in request.body.components
     ]
@@ -52,5 +51,5 @@ def describe_client_quotas(request: Request) -> Any:
     )
 
 
-def _failed(request: Request, code: ErrorCode, text: str) -> Any:
+def _failed(request: Request, code: ErrorCode, text: str | None) -> Any:
     return request.schema.response(error_code=code, error_message=text, entries=None)

@@ -48,7 +48,7 @@ def _partition(request: Request, topic: str, index: int) -> Any:
         if request.allowed(Operation.READ, ResourceType.TOPIC, topic):
             code = leader_error(request, topic, index)
         else:
-            code = ErrorCode.topic_authorization_failed
+            code, text = ErrorCode.topic_authorization_failed, "Topic authorization failed."
         if code is ErrorCode.none:
             producers = request.cluster.log.transactions.producers(topic, index)
     except InvalidTopicName as error:
