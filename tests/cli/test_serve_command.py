@@ -9,6 +9,7 @@ import subprocess
 import grpc
 import pytest
 from command_line import FREE_PORTS, PATIENCE_S, run, served, started
+from confluent_kafka.admin import AdminClient, ConfigResource
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from simulator.v1 import broker_pb2, broker_pb2_grpc, scenarios_pb2, scenarios_pb2_grpc
@@ -250,3 +251,27 @@ def test_where_the_host_is_wrong_no_other_port_is_advised(host):
     assert f"Error: cannot serve gRPC on {host}: " in done.stderr
     assert "choose another address with --host\n" in done.stderr
     assert "port" not in done.stderr
+
+
+def test_kafka_settings_by_name():
+    setting = ("--config", "num.partitions=3", "--config", "group.max.size=2")
+    with started("serve", *FREE_PORTS, *setting, "--ready-json") as process:
+        admin = AdminClient({"bootstrap.servers": str(ready(process)["kafka"])})
+        broker = ConfigResource(ConfigResource.Type.BROKER, "1")
+        settings = admin.describe_configs([broker])[broker].result(PATIENCE_S)
+        assert (settings["num.partitions"].value, settings["group.max.size"].value) == ("3", "2")
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ("num.partition=3", "did you mean num.partitions?"),
+        ("num.partitions=0", "Value must be at least 1"),
+        ("num.partitions", "write it like name=value"),
+    ],
+)
+def test_kafka_settings_that_cannot_be(setting, text):
+    result = run("serve", *FREE_PORTS, "--config", setting)
+    assert result.returncode != 0
+    assert text in result.stderr
+    assert "Traceback" not in result.stderr
