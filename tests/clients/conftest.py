@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from kafka_clients import Program, ProgramClient
-from kafka_libraries import LIBRARIES
+from kafka_libraries import ALSO, LIBRARIES
 from toolchains import Toolchain, read_ready_line
 
 from simulator import Simulator
@@ -71,11 +71,12 @@ def client_of(
     made: list[ProgramClient] = []
 
     def client_of(name: str) -> ProgramClient:
+        library = (LIBRARIES | ALSO)[name]
         if name in programs and not programs[name].alive:
             programs.pop(name).close()
         if name not in programs:
-            programs[name] = LIBRARIES[name].start()
-        client = ProgramClient(programs[name], sim.bootstrap_servers, LIBRARIES[name].lacks)
+            programs[name] = library.start()
+        client = ProgramClient(programs[name], sim.bootstrap_servers, library.lacks)
         made.append(client)
         return client
 

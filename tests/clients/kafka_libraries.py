@@ -111,3 +111,8 @@ LIBRARIES: dict[str, Library] = {
     "kafkajs": Library(node("kafkajs.js")),
     "@platformatic/kafka": Library(node("platformatic.js")),
 }
+
+ALSO: dict[str, Library] = {
+    "kafka-go": Library(go("kafkago")),
+}
+"""Libraries that are put to some uses only."""
