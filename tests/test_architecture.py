@@ -29,6 +29,7 @@ ALLOWED = {
     "snapshots": {"errors", "log", "scenario"},
     "listeners": {*DOOR, "scenario", "snapshots", "v1"},
     "handlers": {*DOOR, "scenario"},
+    "clusters": DOOR,
     "testing": {*DOOR, "scenario"},
 }
 """Every room, from the left to the right, with what it may import besides itself. The other modules

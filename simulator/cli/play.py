@@ -18,6 +18,7 @@ from simulator.cli.summary import Summary
 from simulator.cli.terminal import Progress
 
 if TYPE_CHECKING:
+    from simulator.clusters import ClusterWriter
     from simulator.scenario.player import Outcome
     from simulator.simulator import AsyncSimulator
     from simulator.v1.scenarios_pb2 import PlayProgress, PlayRequest
@@ -35,6 +36,8 @@ class Wishes(NamedTuple):
     speed: float | None
     variables: dict[str, Any]
     validate: bool
+    cluster: str | None = None
+    shard: str | None = None
 
 
 class PlayCommand(click.Command):
@@ -81,6 +84,18 @@ class PlayCommand(click.Command):
     "the story plays in this process.",
 )
 @click.option(
+    "--to",
+    "cluster",
+    metavar="kafka://HOST:PORT[,...]",
+    help="Write the events to an existing Kafka cluster, as they are played.",
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Write the events of one part of the users only: N plays, 1/N to N/N, on as many hosts "
+    "write what one play would.",
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -97,6 +112,8 @@ def play(
     speed: float | None,
     variables: Sequence[tuple[str, Any]],
     server: str | None,
+    cluster: str | None,
+    shard: str | None,
     as_json: bool,
     quiet: bool,
     validate: bool,
@@ -106,7 +123,11 @@ def play(
     The exit status is 1, with an explanation, if a step cannot be done or an expectation does not
     hold, and for a script with mistakes (a line `file:line:column: message` each).
     """
-    wishes = Wishes(story, seed, start, speed, dict(variables), validate)
+    if shard is not None and cluster is None:
+        raise click.UsageError("--shard is for --to kafka://...", ctx)
+    if server is not None and cluster is not None:
+        raise click.UsageError("--to writes what is played here: leave --server out", ctx)
+    wishes = Wishes(story, seed, start, speed, dict(variables), validate, cluster, shard)
     with Progress(quiet=quiet or as_json) as progress:
         if server is None:
             import asyncio
@@ -144,7 +165,8 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             speed=wishes.speed,
             variables=wishes.variables,
         )
-        write = _record_writer(sim) if as_json else None
+        writer = None if wishes.cluster is None else _cluster_writer(wishes, sim)
+        write = _record_writer(sim, writer, as_json=as_json) if as_json or writer else None
         begin = time.monotonic()
         ended = asyncio.ensure_future(play.wait())
         while not ended.done():
@@ -152,19 +174,41 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             progress.update(lambda: _how_far(play.name, play.events, play.story_time_ns))
             if write is not None:
                 write()
+        if writer is not None:
+            writer.finish()
+            sent = writer.written.total()
+            click.echo(f"{sent:,} events written to {wishes.cluster}", err=True)
         return summary_of(ended.result())._replace(real_s=time.monotonic() - begin)
 
 
-def _record_writer(sim: AsyncSimulator) -> Callable[[], None]:
-    """Return a function that writes the records that have come since its last call."""
+def _cluster_writer(wishes: Wishes, sim: AsyncSimulator) -> ClusterWriter:
+    from simulator.clusters import ClusterAddress, ClusterWriter, Shard
+
+    address = ClusterAddress.parse(wishes.cluster or "")
+    shard = Shard.parse(wishes.shard or "1/1")
+    return ClusterWriter(address, (topic.name for topic in sim.topics()), shard)
+
+
+def _record_writer(
+    sim: AsyncSimulator, writer: ClusterWriter | None, *, as_json: bool
+) -> Callable[[], None]:
+    """Return a function that writes the records that have come since its last call.
+
+    What a cluster has is not kept here as well, so that a story may be of any length.
+    """
     from simulator.cli.records import json_line
 
     cursor = sim.log.cursor({(topic.name, 0): 0 for topic in sim.topics()})
 
     def write() -> None:
         while records := cursor.poll(_WRITE_AT_ONCE):
-            sys.stdout.write("".join(f"{json_line(record)}\n" for record in records))
-            sys.stdout.flush()
+            if as_json:
+                sys.stdout.write("".join(f"{json_line(record)}\n" for record in records))
+                sys.stdout.flush()
+            if writer is not None:
+                writer.write(records)
+                for (topic, _), offset in cursor.offsets.items():
+                    sim.delete_records(topic, offset)
 
     return write
 

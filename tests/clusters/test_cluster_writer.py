@@ -1,0 +1,95 @@
+"""Stories written to a cluster: whole, in parts, and where the cluster does not take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from command_line import run
+
+from simulator import Simulator
+from simulator.clusters import ClusterAddress, InvalidAddress, Shard
+
+
+@pytest.fixture
+def cluster() -> Iterator[Simulator]:
+    """A simulator stands in for the cluster: Kafka's protocol is what counts here."""
+    with Simulator(grpc_port=None) as cluster:
+        yield cluster
+
+
+def ids(cluster: Simulator) -> list[str]:
+    return [event.id for event in cluster.events()]
+
+
+def play(cluster: Simulator, *options: str, story: str = "rate_limited") -> str:
+    done = run("play", story, "--to", f"kafka://{cluster.bootstrap_servers}", *options)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_story_is_written_as_it_is_played(cluster: Simulator) -> None:
+    assert "18 events written to kafka://" in play(cluster)
+    with Simulator(grpc_port=None, kafka_port=None) as played:
+        played.play("rate_limited")
+        assert sorted(ids(cluster)) == sorted(ids(played))
+        for topic in ("chat", "personalChat"):
+            here, there = (
+                [
+                    e.record._replace(offset=0, position=0, unchecked=False)
+                    for e in each.events(topic)
+                ]
+                for each in (cluster, played)
+            )
+            assert here == there
+
+
+def test_shards_together_are_the_whole(cluster: Simulator) -> None:
+    parts = []
+    for number in (1, 2, 3):
+        before = set(ids(cluster))
+        play(cluster, "--shard", f"{number}/3", story="party_chat")
+        parts.append(set(ids(cluster)) - before)
+    found = ids(cluster)
+    assert len(found) == len(set(found)) == sum(map(len, parts))
+    assert sum(1 for part in parts if part) > 1
+    with Simulator(grpc_port=None, kafka_port=None) as played:
+        played.play("party_chat")
+        assert sorted(found) == sorted(ids(played))
+
+
+def test_what_the_cluster_refuses_fails_the_play() -> None:
+    with Simulator(grpc_port=None, config={"message.max.bytes": 700}) as cluster:
+        done = run("play", "rate_limited", "--to", f"kafka://{cluster.bootstrap_servers}")
+    assert done.returncode == 1
+    assert "records were refused" in done.stderr
+
+
+def test_a_cluster_that_is_not_there() -> None:
+    with Simulator(grpc_port=None) as gone:
+        servers = gone.bootstrap_servers
+    done = run("play", "first_connect", "--to", f"kafka://{servers}")
+    assert done.returncode == 1
+    assert f"{servers} does not answer" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["host:1", "kafka://", "kafka://host", "kafka://a:1,b", "kafka:a"])
+def test_addresses_that_cannot_be(text: str) -> None:
+    with pytest.raises(InvalidAddress, match="kafka://host:port"):
+        ClusterAddress.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0"])
+def test_shards_that_cannot_be(text: str) -> None:
+    with pytest.raises(InvalidAddress, match="I/N"):
+        Shard.parse(text)
+
+
+def test_wrong_usage() -> None:
+    for options, text in (
+        (["--shard", "1/2"], "--shard is for --to"),
+        (["--to", "kafka://a:1", "--server", "1"], "leave --server out"),
+    ):
+        done = run("play", "first_connect", *options)
+        assert done.returncode == 2
+        assert text in done.stderr
