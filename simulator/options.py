@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict
 
 from simulator.catalog.suggestions import closest
-from simulator.log import Headers
+from simulator.log import Headers, InvalidRecord
 from simulator.testing.events import Event
 
 
@@ -66,3 +66,16 @@ class PublishOptions(TypedDict, total=False):
     partition: int | None
     timestamp: int | None
     validate: bool | None
+
+
+def record_headers(topic: str, headers: Headers | Mapping[str, str | bytes | None]) -> Headers:
+    """The headers of `PublishOptions` as the log takes them; raises InvalidRecord."""
+    pairs: Iterable[tuple[str, str | bytes | None]] = (
+        headers.items() if isinstance(headers, Mapping) else headers
+    )
+    try:
+        return tuple(
+            (name, value.encode() if isinstance(value, str) else value) for name, value in pairs
+        )
+    except UnicodeEncodeError as error:
+        raise InvalidRecord(topic, f"header value {error.object!r} is not valid Unicode") from None

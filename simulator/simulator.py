@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.instants import instant_ns
 from simulator.kafka_control import AsyncKafkaControl, StoryBrokers
 from simulator.listeners.grpc import GrpcListener
-from simulator.log import Headers, InvalidRecord, Retention, TopicInfo, TopicLog
+from simulator.log import Retention, TopicInfo, TopicLog
 from simulator.log.group_info import GroupInfo, describe_groups
-from simulator.options import EventConditions, PlayOptions, PublishOptions, check_words
+from simulator.options import (
+    EventConditions,
+    PlayOptions,
+    PublishOptions,
+    check_words,
+    record_headers,
+)
 from simulator.publishing import EventValue, Published, Publisher
+from simulator.questions import EventQuestions
 from simulator.retention_timer import RetentionTimer
 from simulator.scenario import load_script
-from simulator.scenario.clock import RealClock, VirtualClock
+from simulator.scenario.clock import VirtualClock
 from simulator.scenario.live_chat import LiveChat
-from simulator.scenario.near_miss import Conditions
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
-from simulator.settings import DEFAULT_START, Settings
+from simulator.setting_up import catalog_of, clock_of, virtual_start_ns
+from simulator.settings import Settings
 from simulator.snapshots import Snapshots
-from simulator.testing.criteria import Criteria, all_forms
 from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
 
@@ -52,8 +56,8 @@ class AsyncSimulator:
     def __init__(self, settings: Settings = Settings()) -> None:
         """Set up the rooms; `start` and `stop`, or `async with`, open and close the doors."""
         self.settings = settings
-        self.catalog = _catalog(settings)
-        self.clock = _clock(settings)
+        self.catalog = catalog_of(settings)
+        self.clock = clock_of(settings)
         self.log = TopicLog(max_bytes=settings.max_bytes)
         self.publisher = Publisher(self.catalog, self.log, self._now_ms, validate=settings.validate)
         self.kafka = AsyncKafkaControl(self._kafka_listener)
@@ -65,6 +69,7 @@ class AsyncSimulator:
             brokers=StoryBrokers(lambda: self._kafka, self.kafka),
         )
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
+        self._questions = EventQuestions(self.log, self.catalog, self.player, self.chat)
         self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
         self._started = False
@@ -252,7 +257,7 @@ class AsyncSimulator:
             topic,
             event,
             key=options.get("key"),
-            headers=_headers(topic, options.get("headers", ())),
+            headers=record_headers(topic, options.get("headers", ())),
             partition=options.get("partition"),
             timestamp=options.get("timestamp"),
             validate=options.get("validate"),
@@ -266,7 +271,7 @@ class AsyncSimulator:
         A topic, an event name or a path of `where` that cannot be is an error, not an empty list.
         """
         self._retention.apply()
-        return events_matching(self.log, self._criteria(topic, conditions))
+        return events_matching(self.log, self._questions.criteria(topic, conditions))
 
     async def wait_for(
         self,
@@ -291,8 +296,8 @@ class AsyncSimulator:
         **conditions: Unpack[EventConditions],
     ) -> list[Event]:
         """Return the first `count` events that meet the conditions; see `wait_for`."""
-        criteria = self._criteria(topic, conditions)
-        return await wait_for_events(self.log, criteria, count, timeout, self.names())
+        criteria = self._questions.criteria(topic, conditions)
+        return await wait_for_events(self.log, criteria, count, timeout, self._questions.names())
 
     async def wait_delivered(self, event_id: str, timeout: float = 5.0) -> None:
         """Return when every event handler app has dealt with an event; see `Handlers`."""
@@ -300,21 +305,11 @@ class AsyncSimulator:
 
     def people(self) -> dict[str, str]:
         """Return the user ids that names stand for: those of the plays and of the chat service."""
-        people: dict[str, str] = {}
-        for play in self.player.plays.values():
-            people.update(play.users)
-        people.update(self.chat.users)
-        return people
+        return self._questions.people()
 
     def names(self) -> dict[str, str]:
         """Return what users are called, by id: stories with other seeds gave a name other ids."""
-        names = {
-            user_id: name
-            for play in self.player.plays.values()
-            for name, user_id in play.users.items()
-        }
-        names.update((user_id, name) for name, user_id in self.chat.users.items())
-        return names
+        return self._questions.names()
 
     # --- topics ----------------------------------------------------------------------------
 
@@ -411,7 +406,7 @@ class AsyncSimulator:
         if self._handlers is not None:
             self._handlers.reset()
         if isinstance(self.clock, VirtualClock):
-            self.clock.restart(_virtual_start_ns(self.settings))
+            self.clock.restart(virtual_start_ns(self.settings))
         self._retention.arm()
         self._reap_later()
 
@@ -465,48 +460,6 @@ class AsyncSimulator:
         self.log.use_rules(configs.rules)
         return configs
 
-    def _criteria(self, topic: str | None, conditions: EventConditions) -> Criteria:
-        check_words(conditions, EventConditions)
-        name, user = conditions.get("name"), conditions.get("user")
-        if topic is not None:
-            self.log.topic(topic)
-        where = conditions.get("where") or {}
-        self._check_question(topic, name, where)
-        wanted = Conditions(
-            event=name,
-            topic=topic,
-            user=user,
-            user_ids=frozenset() if user is None else all_forms(self._ids_of(user)),
-            where=where,
-        )
-        return Criteria(wanted, conditions.get("matching"))
-
-    def _ids_of(self, user: str) -> set[str]:
-        """Every id that a name stands for: stories with other seeds gave it other ids."""
-        ids = {play.user_id(user) for play in self.player.plays.values()}
-        ids.add(self.chat.users.get(user))
-        return {user_id for user_id in ids if user_id is not None} or {user}
-
-    def _check_question(
-        self, topic: str | None, name: str | None, where: Mapping[str, object]
-    ) -> None:
-        """A misspelt name or field should fail here, not look like an event that never came.
-
-        A topic without message types may carry any.
-        """
-        catalog = self.catalog
-        known = (info.name for info in self.log.topics() if not info.internal)
-        topics = list(known) if topic is None else [topic]
-        if any(topic not in catalog.channels for topic in topics):
-            return
-        if name is not None:
-            if topic is not None:
-                catalog.message(topic, name)
-            elif all(message.name != name for message in catalog.messages):
-                catalog.find(name)
-        for path in where:
-            catalog.check_path(path, topics)
-
     def _kafka_listener(self) -> KafkaListener:
         if self._kafka is None:
             raise SimulatorError(
@@ -537,31 +490,3 @@ class AsyncSimulator:
         self._reaper = None
         if self.log.reap():
             self._reap_later()
-
-
-def _catalog(settings: Settings) -> Catalog:
-    if settings.specs:
-        return Catalog.load([Path(spec) for spec in settings.specs])
-    return settings.catalog or Catalog.builtin()
-
-
-def _clock(settings: Settings) -> VirtualClock | RealClock:
-    if settings.speed is None:
-        return VirtualClock(_virtual_start_ns(settings))
-    return RealClock(settings.speed, None if settings.start is None else instant_ns(settings.start))
-
-
-def _virtual_start_ns(settings: Settings) -> int:
-    return instant_ns(DEFAULT_START if settings.start is None else settings.start)
-
-
-def _headers(topic: str, headers: Headers | Mapping[str, str | bytes | None]) -> Headers:
-    pairs: Iterable[tuple[str, str | bytes | None]] = (
-        headers.items() if isinstance(headers, Mapping) else headers
-    )
-    try:
-        return tuple(
-            (name, value.encode() if isinstance(value, str) else value) for name, value in pairs
-        )
-    except UnicodeEncodeError as error:
-        raise InvalidRecord(topic, f"header value {error.object!r} is not valid Unicode") from None

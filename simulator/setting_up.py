@@ -1,0 +1,29 @@
+"""The parts that settings ask for: which events there are, and which clock it goes by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.catalog import Catalog
+from simulator.instants import instant_ns
+from simulator.scenario.clock import RealClock, VirtualClock
+from simulator.settings import DEFAULT_START, Settings
+
+
+def catalog_of(settings: Settings) -> Catalog:
+    """The events that exist; raises InvalidDocument where `specs` cannot be read at all."""
+    if settings.specs:
+        return Catalog.load([Path(spec) for spec in settings.specs])
+    return settings.catalog or Catalog.builtin()
+
+
+def clock_of(settings: Settings) -> VirtualClock | RealClock:
+    """The clock that events are stamped by."""
+    if settings.speed is None:
+        return VirtualClock(virtual_start_ns(settings))
+    return RealClock(settings.speed, None if settings.start is None else instant_ns(settings.start))
+
+
+def virtual_start_ns(settings: Settings) -> int:
+    """Where a virtual clock begins, in nanoseconds since the Unix epoch."""
+    return instant_ns(DEFAULT_START if settings.start is None else settings.start)
