@@ -94,7 +94,8 @@ async def send(
     label: str = "",
     attributes: int = TRANSACTIONAL,
     transactional_id: str | None = "",
-) -> None:
+) -> str:
+    """Produce one record; returns the name of the error."""
     data = batch(
         [(int(time.time() * 1000), b"k", b"v")],
         attributes=attributes,
@@ -102,7 +103,7 @@ async def send(
     )
     name = producer.name if transactional_id == "" else transactional_id
     body = producing(broker, (topic, 0, data), transactional_id=name)
-    await broker.ask(
+    answer = await broker.ask(
         "produce",
         version,
         label=label,
@@ -113,6 +114,7 @@ async def send(
         ],
         **body,
     )
+    return str(answer["responses"][0]["partition_responses"][0]["error_code"])
 
 
 async def end(

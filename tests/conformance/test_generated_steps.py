@@ -8,7 +8,9 @@ import os
 import pytest
 from brokers import Broker, Pair
 from differing import differences, unexplained
-from generated import Step, data_steps, group_steps, play, topic_steps
+from generated import Step, data_steps, play, topic_steps
+from generated_groups import group_steps
+from generated_transactions import transaction_steps
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +19,7 @@ ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 KINDS = {
     "records": (*data_steps, *data_steps, *topic_steps),
     "groups": (*group_steps, *group_steps, *topic_steps),
+    "transactions": (*transaction_steps, *data_steps),
     "everything": (*data_steps, *topic_steps, *group_steps),
 }
 
