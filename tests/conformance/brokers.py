@@ -198,10 +198,12 @@ class Broker:
     async def settled_configs(self, topic: str, name: str, value: str) -> None:
         """Wait until a real broker has heard of a setting."""
         asked = [{"resource_type": 2, "resource_name": topic, "configuration_keys": [name]}]
-        for _ in range(200):
-            (told,) = (await self.quietly("describe_configs", resources=asked))["results"]
-            if [each["value"] for each in told["configs"]] == [value]:
-                return
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                (told,) = (await self.quietly("describe_configs", resources=asked))["results"]
+                if [each["value"] for each in told["configs"]] == [value]:
+                    return
+                await asyncio.sleep(0.01)
 
     async def _served(self, topic: str, partitions: int) -> bool:
         asked = [{"partition_index": index, "timestamp": -1} for index in range(partitions)]
