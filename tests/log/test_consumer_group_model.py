@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from uuid import UUID
 
 from hypothesis import settings
@@ -39,9 +40,13 @@ class Groups(RuleBasedStateMachine):
         super().__init__()
         self.group = ConsumerGroup("g")
         self.now = 0
-        self.topics = {name: TopicShape(UUID(int=n), n + 1) for n, name in enumerate(NAMES)}
+        self.ids = count(1)  # no two topics have the same, as in a cluster
+        self.topics = {name: self.new_topic(n) for n, name in enumerate(NAMES, 1)}
         self.alive: dict[str, Member] = {}
         self.epochs = (0, 0)
+
+    def new_topic(self, partitions: int) -> TopicShape:
+        return TopicShape(UUID(int=next(self.ids)), partitions)
 
     def send(self, name: str, beat: ConsumerBeat, *, lost: bool = False) -> None:
         member = self.alive[name]
@@ -130,7 +135,7 @@ class Groups(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), partitions=st.integers(1, 5))
     def change_topic(self, name: str, partitions: int) -> None:
-        shape = self.topics.get(name) or TopicShape(UUID(int=self.now + 100), 0)
+        shape = self.topics.get(name) or self.new_topic(0)
         if partitions > shape.partitions:
             self.topics = self.topics | {name: shape._replace(partitions=partitions)}
 
@@ -182,3 +187,13 @@ class Groups(RuleBasedStateMachine):
 
 Groups.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestGroups = Groups.TestCase
+
+
+def test_two_topics_created_again_at_one_moment_are_both_assigned_whole() -> None:
+    groups = Groups()
+    groups.delete_topic("one")
+    groups.delete_topic("two")
+    groups.change_topic("one", 1)
+    groups.change_topic("two", 2)
+    groups.join("a", frozenset(("one", "two")), static=False)
+    groups.teardown()
