@@ -5,8 +5,9 @@
     python -m benchmarks.kafka_load latency ADDRESS TOPIC COUNT
     python -m benchmarks.kafka_load group ADDRESS TOPIC
 
-Prints one JSON value. All clients are confluent-kafka with its defaults, but for the producer's
-queue, which would otherwise be what is measured.
+Prints one JSON value. All clients are confluent-kafka with its defaults, but for its queues where
+throughput is measured: a consumer whose queue is full asks for nothing for a second, and that would
+be what is measured.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def produce(address: str, topic: str, partitions: str, count: str) -> float:
 
 def consume(address: str, topic: str, partitions: str, count: str) -> float:
     """Records a second from the first to the last."""
-    consumer = assigned(address, topic, int(partitions))
+    consumer = assigned(address, topic, int(partitions), **LARGE_QUEUE)
     bounds = [consumer.get_watermark_offsets(place, PATIENCE) for place in consumer.assignment()]
     kept = sum(high - low for low, high in bounds)
     assert 0 < kept <= int(count)  # the mock keeps only the last ones
@@ -148,9 +149,12 @@ def first(address: str, topic: str) -> bool:
     return True
 
 
-def assigned(address: str, topic: str, partitions: int) -> Consumer:
+LARGE_QUEUE = {"queued.min.messages": 10_000_000, "queued.max.messages.kbytes": 1 << 20}
+
+
+def assigned(address: str, topic: str, partitions: int, **more: Any) -> Consumer:
     """A consumer of all partitions from their beginning."""
-    settings = {"group.id": "benchmark", "auto.offset.reset": "earliest"}
+    settings = {"group.id": "benchmark", "auto.offset.reset": "earliest", **more}
     consumer = Consumer({"bootstrap.servers": address, **settings})
     there = len(consumer.list_topics(topic, PATIENCE).topics[topic].partitions)
     wanted = range(min(partitions, there))
