@@ -37,7 +37,7 @@ of the root belong to the composition root: they know all, and so does the comma
 
 KNOW_ALL = {"cli"}
 
-LATE = {("testing.plugin", "facade")}
+LATE = {("testing.plugin", "facade"), ("testing.plugin", "handlers_control")}
 """The plugin makes simulators; it imports them when a test asks for one."""
 
 

@@ -2,6 +2,7 @@
 
 from simulator.handlers.delivery import Delivery
 from simulator.handlers.handlers import HandlerError, Handlers, NotDelivered
+from simulator.handlers.hosting import NoHandler
 from simulator.handlers.report import DeliveryReport, DeliveryState, EventReport, Outcome
 from simulator.handlers.settings import Chaos, DeliverySettings, InvalidDeliverySetting
 
@@ -15,6 +16,7 @@ __all__ = [
     "HandlerError",
     "Handlers",
     "InvalidDeliverySetting",
+    "NoHandler",
     "NotDelivered",
     "Outcome",
 ]

@@ -9,6 +9,7 @@ committed.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -16,6 +17,7 @@ from typing import Final
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.handlers.app import OK, Answer, App
+from simulator.handlers.changes import Changes
 from simulator.handlers.parcels import Parcel, Unreadable, pack
 from simulator.handlers.report import (
     DeliveryReport,
@@ -29,6 +31,8 @@ from simulator.log import Cursor, Record, TopicDeleted, TopicLog
 from simulator.scenario.randomness import Randomness
 
 UNIMPLEMENTED: Final = "UNIMPLEMENTED"
+
+logger = logging.getLogger("simulator.handlers")
 
 Answered = Callable[[str, str, Answer], None]
 """Hears of each answer: the event's id, its name, and the answer."""
@@ -62,13 +66,12 @@ class Delivery:
         self._answered = answered
         self._app = App(target, settings.deadline_s)
         self._topics = settings.topics or tuple(catalog.channels)
-        self._cursor: Cursor | None = None
         self._task: asyncio.Task[None] | None = None
         self._state = DeliveryState.STOPPED
         self._reason = ""
         self._tallies: dict[str, Tally] = {}
         self._outcomes = Outcomes()
-        self._changed = asyncio.Condition()
+        self._changes = Changes()
         self._wake = asyncio.Event()
 
     # Life
@@ -76,9 +79,10 @@ class Delivery:
     def start(self) -> None:
         """Begin where the group has committed; the app need not be there yet."""
         if self._task is None:
-            self._state = DeliveryState.IDLE
-            self._cursor = self._open()
-            self._task = asyncio.get_running_loop().create_task(self._run(), name=self.group)
+            self._state, self._reason = DeliveryState.IDLE, ""
+            self._task = asyncio.get_running_loop().create_task(
+                self._run(self._open()), name=self.group
+            )
 
     async def stop(self) -> None:
         """End, in the middle of a batch if need be: it is sent again by whoever goes on."""
@@ -90,12 +94,18 @@ class Delivery:
         self._log.cancel_wait(self._wake.set)
         self._state = DeliveryState.STOPPED
         await self._app.close()
-        await self._notify()
+        self._changes.notify()
 
     def reset(self) -> None:
-        """Count anew, and know no event; the log has forgotten how far the group was."""
+        """Begin anew, and know no event: the log has forgotten what the group was at."""
         self._tallies.clear()
         self._outcomes = Outcomes()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            self._log.cancel_wait(self._wake.set)
+            self.start()
+        self._changes.notify()
 
     # Looking at it
 
@@ -112,8 +122,7 @@ class Delivery:
 
     async def wait_for(self, holds: Callable[[], bool]) -> None:
         """Return when `holds()`; it is asked again whenever something has happened."""
-        async with self._changed:
-            await self._changed.wait_for(holds)
+        await self._changes.wait_for(holds)
 
     @property
     def idle(self) -> bool:
@@ -158,9 +167,17 @@ class Delivery:
             with suppress(SimulatorError):  # the log was reset meanwhile
                 self._log.groups.commit(self.group, topic, partition, offset)
 
-    async def _run(self) -> None:
-        assert self._cursor is not None
-        cursor = self._cursor
+    async def _run(self, cursor: Cursor) -> None:
+        """Deliver as long as it goes; what nobody expected stops it, and is told."""
+        try:
+            await self._deliver_all(cursor)
+        except Exception as error:
+            logger.exception("the delivery to %s has stopped", self.target)
+            self._state = DeliveryState.STOPPED
+            self._reason = f"{type(error).__name__}: {error}"
+            self._changes.notify()
+
+    async def _deliver_all(self, cursor: Cursor) -> None:
         while True:
             try:
                 records = cursor.poll(self.settings.batch_size)
@@ -173,11 +190,11 @@ class Delivery:
             if records:
                 await self._deliver(self._packed(records))
                 self._commit(cursor)
-                await self._notify()
+                self._changes.notify()
                 continue
             self._commit(cursor)
             self._state, self._reason = DeliveryState.IDLE, ""
-            await self._notify()
+            self._changes.notify()
             await self._wait_for_more(cursor)
 
     async def _wait_for_more(self, cursor: Cursor) -> None:
@@ -189,16 +206,13 @@ class Delivery:
                 await self._wake.wait()
         self._log.cancel_wait(self._wake.set)
 
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
     def _packed(self, records: list[Record]) -> list[Parcel]:
         parcels = []
         for record in records:
             packed = pack(record, self._catalog, self.settings)
             if isinstance(packed, Unreadable):
                 self._tally("unreadable").add("unreadable")
+                self._note(packed.event_id, Outcome.UNREADABLE)
                 self._bury(record, packed.reason)
             elif packed is not None:
                 parcels.append(packed)
@@ -224,7 +238,7 @@ class Delivery:
             parcel, answer = failed[0]
             self._state = DeliveryState.BACKING_OFF
             self._reason = f"{parcel.name}: {answer.code}: {answer.detail}".rstrip(": ")
-            await self._notify()
+            self._changes.notify()
             await asyncio.sleep(self.settings.backoff(attempt))
             attempt += 1
             whole = batch if self.settings.retry_batch else [each for each, _ in failed]
@@ -273,17 +287,21 @@ class Delivery:
             if parcel.handled:
                 tally.add("duplicate")
             else:
+                if parcel.closed:  # a repeat was given up before
+                    tally.add("given_up", -1)
                 parcel.handled = True
                 tally.add("handled")
-                self._outcomes.note(parcel.event_id, Outcome.HANDLED)
+                self._note(parcel.event_id, Outcome.HANDLED)
             if chaos.lose_first_answer and attempt == 1:
                 return Answer("UNAVAILABLE", "chaos: the first answer was lost", 0)
             return None
         if answer.code == UNIMPLEMENTED:
-            if not parcel.closed:
+            if parcel.closed or parcel.handled:
+                tally.add("duplicate")
+            else:
                 parcel.closed = True
                 tally.add("unimplemented")
-                self._outcomes.note(parcel.event_id, Outcome.UNIMPLEMENTED)
+                self._note(parcel.event_id, Outcome.UNIMPLEMENTED)
             return None
         tally.add("failed")
         if answer.code in self.settings.retried_codes:
@@ -298,8 +316,12 @@ class Delivery:
         if parcel.handled:
             return  # a repeat of it failed: the app has it
         self._tally(parcel.name).add("given_up")
-        self._outcomes.note(parcel.event_id, Outcome.FAILED)
+        self._note(parcel.event_id, Outcome.FAILED)
         self._bury(parcel.record, reason)
+
+    def _note(self, event_id: str, outcome: Outcome) -> None:
+        self._outcomes.note(event_id, outcome)
+        self._changes.notify()
 
     def _tally(self, name: str) -> Tally:
         tally = self._tallies.get(name)

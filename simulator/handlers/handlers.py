@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -19,6 +20,9 @@ from simulator.scenario.randomness import Randomness
 MAX_TARGETS: Final = 1000
 
 _TARGET: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
+
+
+logger = logging.getLogger("simulator.handlers")
 
 
 class HandlerError(SimulatorError):
@@ -89,12 +93,21 @@ class Handlers:
 
     async def remove(self, target: str) -> DeliveryReport:
         """Deliver no longer, and tell how it ended; the group keeps its offsets."""
-        delivery = self._deliveries.pop(target, None)
+        delivery = self._delivery(target)
+        del self._deliveries[target]
+        await delivery.stop()
+        return delivery.report()
+
+    def report(self, target: str) -> DeliveryReport:
+        """How one target stands; raises HandlerError."""
+        return self._delivery(target).report()
+
+    def _delivery(self, target: str) -> Delivery:
+        delivery = self._deliveries.get(target)
         if delivery is None:
             hint = did_you_mean(closest(target, self._deliveries))
             raise HandlerError(f"{target} is no target{hint}")
-        await delivery.stop()
-        return delivery.report()
+        return delivery
 
     def reset(self) -> None:
         """Forget what has been done; deliveries go on with what comes."""
@@ -132,11 +145,12 @@ class Handlers:
         if not good.issuperset(outcomes.values()) or Outcome.HANDLED not in outcomes.values():
             raise NotDelivered(self._why_not(event_id, outcomes, timeout))
 
-    async def wait_idle(self, timeout: float = 5.0) -> None:
-        """Return when every target has dealt with everything that is there; else NotDelivered."""
+    async def wait_idle(self, timeout: float = 5.0, target: str | None = None) -> None:
+        """Return when a target, or every one, has dealt with all that is there; NotDelivered."""
+        waited = self._deliveries.values() if target is None else [self._delivery(target)]
         try:
             async with asyncio.timeout(timeout):
-                for delivery in list(self._deliveries.values()):
+                for delivery in list(waited):
                     await delivery.wait_for(lambda d=delivery: d.idle)  # type: ignore[misc]
         except TimeoutError:
             lines = [
@@ -163,13 +177,17 @@ class Handlers:
             if topic is None or not self._log.has_topic(topic):
                 return
             place = f"{record.topic}-{record.partition}@{record.offset}"
-            self._log.append(
-                topic,
-                record.value,
-                key=record.key,
-                timestamp=self._now_ms(),
-                headers=(("source", place.encode()), ("reason", reason.encode()[:1000])),
-            )
+            headers = (("source", place.encode()), ("reason", reason.encode()[:1000]))
+            try:
+                self._log.append(
+                    topic,
+                    record.value,
+                    key=record.key,
+                    timestamp=self._now_ms(),
+                    headers=headers,
+                )
+            except SimulatorError as error:  # the log is full, or this is too large with headers
+                logger.warning("%s cannot go to %s: %s", place, topic, error)
 
         return bury
 

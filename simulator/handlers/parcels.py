@@ -41,6 +41,7 @@ class Unreadable(NamedTuple):
     """A record that no service takes, with the reason."""
 
     record: Record
+    event_id: str
     reason: str
 
 
@@ -52,16 +53,22 @@ def pack(
         return None
     try:
         event = orjson.loads(record.value)
+    except orjson.JSONDecodeError as error:
+        return Unreadable(record, _place(record), f"not JSON: {error}")
+    event_id = event.get("id") if isinstance(event, dict) else None
+    if not isinstance(event_id, str):
+        event_id = _place(record)
+    try:
         message = catalog.identify(record.topic, event)
         data = message.to_proto(event).SerializeToString(deterministic=True)
-    except orjson.JSONDecodeError as error:
-        return Unreadable(record, f"not JSON: {error}")
     except CatalogError as error:
-        return Unreadable(record, str(error))
+        return Unreadable(record, event_id, str(error))
     metadata: Metadata = tuple(settings.metadata.items())
     if settings.trace_headers:
         metadata += trace_headers(event)
-    event_id = event.get("id")
-    if not isinstance(event_id, str):
-        event_id = f"{record.topic}-{record.partition}-{record.offset}"
     return Parcel(record, message.name, event_id, message.service_name, data, metadata)
+
+
+def _place(record: Record) -> str:
+    """Stands for the id of a record that has none."""
+    return f"{record.topic}-{record.partition}-{record.offset}"

@@ -36,8 +36,9 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True)
 class EventReport:
     """One event type: calls that were `sent`, `failed`, were `retried` (attempts behind the first)
-    or `duplicate` (the app had handled the event); events that were `handled`, `unimplemented`,
-    `given_up` or `unreadable`; latency of the calls in milliseconds."""
+    or `duplicate` (of an event that was dealt with); events that were `handled`, `unimplemented`,
+    `given_up` or `unreadable`; latency of the calls in milliseconds. Each call is one of handled,
+    unimplemented, duplicate, failed."""
 
     sent: int = 0
     handled: int = 0

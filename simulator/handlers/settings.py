@@ -6,6 +6,7 @@ are what is nearest to what is known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -36,6 +37,9 @@ STATUS_CODES: Final = (
 RETRIED_CODES: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN"})
 
 MAX_BATCH: Final = 10_000
+
+_METADATA_NAME: Final = re.compile(r"[a-z0-9._-]+(?<!-bin)")
+_METADATA_TEXT: Final = re.compile(r"[ -~]*")
 
 
 class InvalidDeliverySetting(SimulatorError):
@@ -108,6 +112,12 @@ class DeliverySettings:
             raise InvalidDeliverySetting("backoff_s", self.backoff_s, rule)
         if not 0 < self.deadline_s < float("inf"):
             raise InvalidDeliverySetting("deadline_s", self.deadline_s, "use more than 0 seconds")
+        for name, text in self.metadata.items():
+            if _METADATA_NAME.fullmatch(name) is None or name.startswith("grpc-"):
+                rule = "use lower case letters, digits, - _ . for names, and no grpc- or -bin"
+                raise InvalidDeliverySetting("metadata", name, rule)
+            if _METADATA_TEXT.fullmatch(text) is None:
+                raise InvalidDeliverySetting("metadata", text, "use printable ASCII for values")
         for code in self.retried_codes:
             if code not in STATUS_CODES or code == "UNIMPLEMENTED":
                 hint = did_you_mean(closest(code, STATUS_CODES))

@@ -95,7 +95,10 @@ class Cursor:
         self._catch_up()
         self._check_alive()
         behind = self._behind()
-        if not behind or max_records < 1:
+        if not behind:
+            self._pass_what_is_hidden()
+            return _NO_RECORDS
+        if max_records < 1:
             return _NO_RECORDS
         if len(behind) > 1:
             return self._poll_merged(behind, max_records, max_bytes)
@@ -104,6 +107,11 @@ class Cursor:
         stop = partition.stop(offset, max_records, max_bytes)
         self._offsets[source] = stop
         return partition.columns(offset, stop)
+
+    def _pass_what_is_hidden(self) -> None:
+        """Go behind markers and aborted records at the end: a reader is not late for those."""
+        for i, partition in enumerate(self._partitions):
+            self._offsets[i] = max(self._offsets[i], partition.last_stable_offset)
 
     def _poll_merged(
         self, behind: dict[int, int], max_records: int, max_bytes: int

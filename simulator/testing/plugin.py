@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `simulator`, the marker `scenario`, events in failure reports.
+"""The pytest plugin: two fixtures, the marker `scenario`, events in failure reports.
 
 It is loaded by its entry point wherever the package is installed, so importing it is cheap: the
 simulator itself is imported by the first test that asks for the fixture.
@@ -6,7 +6,8 @@ simulator itself is imported by the first test that asks for the fixture.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from simulator.facade import Simulator
+    from simulator.handlers_control import HostedHandler
 
 LAST_EVENTS = 20
 """How many events a failure report shows."""
@@ -64,6 +66,20 @@ def simulator(
                 raise
         request.node.stash[_SIMULATOR] = sim
         yield sim
+
+
+@pytest.fixture
+def event_handler(simulator: Simulator) -> Iterator[Callable[..., HostedHandler]]:
+    """Host handlers in this process, and deliver to them: `event_handler(MyServicer())`.
+
+    What it takes is what `simulator.handlers.host` takes.
+    """
+    with ExitStack() as hosted:
+
+        def host(*servicers: object, **options: Any) -> HostedHandler:
+            return hosted.enter_context(simulator.handlers.host(*servicers, **options))
+
+        yield host
 
 
 def _beside(test_file: Path, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

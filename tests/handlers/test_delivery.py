@@ -340,8 +340,69 @@ async def test_targets_are_added_once_and_removed_by_name(sim: AsyncSimulator) -
         ("deadline_s", 0.0),
         ("retried_codes", frozenset({"UNAVAILABEL"})),
         ("retried_codes", frozenset({"UNIMPLEMENTED"})),
+        ("metadata", {"X-Upper": "1"}),
+        ("metadata", {"grpc-timeout": "1"}),
+        ("metadata", {"x-data-bin": "1"}),
+        ("metadata", {"x-ok": "two\nlines"}),
     ],
 )
 def test_settings_that_cannot_be(setting: str, value: Any) -> None:
     with pytest.raises(InvalidDeliverySetting, match=setting):
         DeliverySettings(**{setting: value})
+
+
+async def test_an_event_is_known_to_be_handled_before_its_batch_is(sim: AsyncSimulator) -> None:
+    release = asyncio.Event()
+
+    async def handle(call: Call) -> str:
+        if call.service != CONNECTED:
+            await release.wait()
+        return "OK"
+
+    async with HandlerApp(handle).served() as target:
+        (event_id,) = publish(sim)
+        late = sim.catalog.find("personalChatSent")
+        sim.publish(late.channel, late.example)
+        sim.handlers.add(target)
+        await sim.wait_delivered(event_id)
+        assert sim.handlers.reports()[0].state is DeliveryState.DELIVERING
+        release.set()
+        await sim.handlers.wait_idle()
+
+
+async def test_a_reset_ends_what_is_tried_again(sim: AsyncSimulator) -> None:
+    failing = True
+    app = HandlerApp(lambda call: "UNAVAILABLE" if failing else "OK")
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(**QUICK))
+        publish(sim, 3)
+        delivery = sim.handlers.deliveries[target]
+        await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
+        sim.reset()
+        failing = False
+        app.calls.clear()
+        ids = publish(sim, 1)
+        await sim.handlers.wait_idle()
+    assert ids_of(sim, app.calls) == ids
+
+
+async def test_what_cannot_be_read_is_told_to_who_waits_for_it(sim: AsyncSimulator) -> None:
+    async with HandlerApp().served() as target:
+        sim.handlers.add(target)
+        sim.publish("chat", {"id": "x", "name": "userLeft"}, validate=False)
+        with pytest.raises(NotDelivered, match=r"x was not handled.*\n.*unreadable"):
+            await sim.wait_delivered("x")
+
+
+async def test_dead_letters_that_find_no_room_stop_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = Settings(grpc_port=None, kafka_port=None, max_bytes=1 << 20)
+    async with AsyncSimulator(settings) as sim, HandlerApp(lambda _: "NOT_FOUND").served() as app:
+        large = sim.catalog.find("userConnected").example | {"namespace": "x" * 600_000}
+        sim.publish("chat", large)
+        sim.handlers.add(app, DeliverySettings(dead_letters="dead"))
+        await sim.handlers.wait_idle()
+        assert sim.handlers.reports()[0].total.given_up == 1
+        assert sim.log.bounds("dead", 0) == (0, 0)
+    assert "chat-0@0 cannot go to dead" in caplog.text

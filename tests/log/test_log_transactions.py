@@ -330,3 +330,20 @@ def test_cursors_read_what_is_committed(
         again += records
     assert {(r.topic, r.offset) for r in again} == visible
     assert [r.position for r in again] == sorted(r.position for r in again)
+
+
+@pytest.mark.parametrize("marker", [Marker.COMMIT, Marker.ABORT])
+def test_a_reader_at_the_end_has_passed_the_marker(log: TopicLog, marker: Marker) -> None:
+    cursor = log.cursor({("t", 0): 0})
+    send(log, b"a")
+    end(log, marker)
+    while cursor.poll(9):
+        pass
+    assert cursor.offsets == {("t", 0): log.bounds("t", 0)[1]}
+
+
+def test_a_reader_at_the_end_waits_for_an_open_transaction(log: TopicLog) -> None:
+    cursor = log.cursor({("t", 0): 0})
+    send(log, b"a")
+    assert cursor.poll(9) == []
+    assert cursor.offsets == {("t", 0): 0}
