@@ -22,7 +22,10 @@ from pathlib import Path
 
 from benchmarks.rows import Row, table
 
-MODULES = ("startup", "back_in_time", "crowd", "latency", "grpc_subscribe", "bare_stream", "kafka")
+MODULES = (
+    *("startup", "back_in_time", "crowd", "latency", "grpc_subscribe", "bare_stream", "kafka"),
+    "catalogue",
+)
 VERSIONS = (
     "chat-event-simulator",
     "grpcio",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +21,7 @@ from simulator.catalog.catalog import Catalog, CatalogSource
 from simulator.catalog.descriptors import Descriptors
 from simulator.catalog.document import ChannelSource, Document, MessageSource, read_document
 from simulator.catalog.errors import InvalidDocument
-from simulator.catalog.protos import compile_protos
+from simulator.catalog.protos import compile_protos, has_compiler
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -31,11 +32,15 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 
 _DOCUMENT: Final = re.compile(rb"""^[\s{]*["']?asyncapi["']?\s*:""", re.MULTILINE)
 
-_CACHE_FORMAT: Final = "1"
+_IMPORT: Final = re.compile(
+    rb"""^\s*import\s+(?:public\s+|weak\s+)?["']([^"']+)["']\s*;""", re.MULTILINE
+)
+
+_CACHE_FORMAT: Final = "2"
 
 
 class _File(NamedTuple):
-    """A document's file, the directory that it was found below, and its `.proto`."""
+    """A document's file, the directory that imports are looked for below, and its `.proto`."""
 
     path: Path
     root: Path
@@ -57,11 +62,12 @@ def load_catalog(paths: Sequence[str | Path], *, cache: Path | None = None) -> C
         names = ", ".join(str(path) for path in paths)
         reason = "; ".join(problems) or "there is no AsyncAPI document"
         raise InvalidDocument(names, "#", reason)
-    entry = (cache or _default_cache()) / f"{_fingerprint(files)}.json"
+    protos = {root: _protos(root, files) for root in dict.fromkeys(file.root for file in files)}
+    entry = (cache or _default_cache()) / f"{_fingerprint(files, protos)}.json"
     sources = _cached(entry, problems)
     if sources is None:
         own: list[str] = []
-        sources = _read(files, own)
+        sources = _read(files, protos, own)
         _keep(entry, sources, own)
         problems += own
     if not sources:
@@ -78,7 +84,8 @@ def _found(path: Path, problems: list[str]) -> Iterator[_File]:
     if path.is_file():
         text = _text(path, problems)
         if text is not None:
-            yield _File(path, path.parent, text, _proto_of(path))
+            proto = _proto_of(path)
+            yield _File(path, _import_root(proto, path.parent), text, proto)
         return
     if not path.is_dir():
         raise InvalidDocument(str(path), "#", "there is no such file or directory")
@@ -88,7 +95,8 @@ def _found(path: Path, problems: list[str]) -> Iterator[_File]:
     for each in candidates:
         text = _text(each, problems) if each.is_file() else None
         if text is not None and _DOCUMENT.search(text):  # other YAML may lie in the tree
-            yield _File(each, path, text, _proto_of(each))
+            proto = _proto_of(each)
+            yield _File(each, _import_root(proto, path), text, proto)
 
 
 def _text(path: Path, problems: list[str]) -> bytes | None:
@@ -107,10 +115,50 @@ def _proto_of(path: Path) -> Path | None:
     return proto if proto.is_file() else None
 
 
+def _import_root(proto: Path | None, root: Path) -> Path:
+    """Where all imports of a `.proto` lie: `root`, else a directory from its own one upwards."""
+    wanted = [] if proto is None else list(_imports(proto))
+    if proto is None or not wanted:
+        return root
+    folders = proto.absolute().parents
+    return next(
+        (each for each in (root, *folders) if all((each / name).is_file() for name in wanted)),
+        root,
+    )
+
+
+def _imports(proto: Path) -> Iterator[str]:
+    """What a `.proto` imports, but for what the compiler brings along."""
+    with suppress(OSError):
+        for match in _IMPORT.finditer(proto.read_bytes()):
+            name = match[1].decode(errors="replace")
+            if not name.startswith("google/protobuf/"):
+                yield name
+
+
+def _protos(root: Path, files: Sequence[_File]) -> list[Path]:
+    """The `.proto` files of the documents of a root, and all that these import below it."""
+    found = {
+        file.proto.absolute(): None
+        for file in files
+        if file.root == root and file.proto is not None
+    }
+    queue = list(found)
+    while queue:
+        for name in _imports(queue.pop()):
+            imported = root.absolute() / name
+            if imported not in found and imported.is_file() and len(found) < MAX_FILES:
+                found[imported] = None
+                queue.append(imported)
+    return sorted(found)
+
+
 # Reading
 
 
-def _read(files: Sequence[_File], problems: list[str]) -> list[CatalogSource]:
+def _read(
+    files: Sequence[_File], protos: Mapping[Path, Sequence[Path]], problems: list[str]
+) -> list[CatalogSource]:
     documents: list[tuple[_File, Document]] = []
     for file in files:
         try:
@@ -120,14 +168,13 @@ def _read(files: Sequence[_File], problems: list[str]) -> list[CatalogSource]:
         except UnicodeDecodeError as error:
             problems.append(f"{file.path}: not UTF-8: {error.reason} at byte {error.start}")
     sets: dict[Path, bytes] = {}
-    for root in dict.fromkeys(file.root for file in files):
-        protos = [file.proto for file, _ in documents if file.root == root and file.proto]
-        compiled = compile_protos(root, protos)
+    for root, found in protos.items():
+        compiled = compile_protos(root.absolute(), found)
         sets.update(compiled.sets)
         problems += compiled.problems
     sources = []
     for file, document in documents:
-        data = sets.get(file.proto) if file.proto else None
+        data = sets.get(file.proto.absolute()) if file.proto else None
         sources.append(CatalogSource(document, None if data is None else Descriptors(data)))
     return sources
 
@@ -157,13 +204,21 @@ def _default_cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "chat-event-simulator" / "catalogues"
 
 
-def _fingerprint(files: Sequence[_File]) -> str:
-    """A name for the content of all files and where they lie."""
-    digest = sha256(_CACHE_FORMAT.encode())
-    for file in files:
-        proto = file.proto.read_bytes() if file.proto else b""
-        for part in (str(file.path).encode(), str(file.root).encode(), file.text, proto):
+def _fingerprint(files: Sequence[_File], protos: Mapping[Path, Sequence[Path]]) -> str:
+    """A name for the content of all files, where they lie, and whether they can be compiled."""
+    digest = sha256(f"{_CACHE_FORMAT} {has_compiler()}".encode())
+
+    def add(path: Path, text: bytes) -> None:
+        for part in (os.fsencode(path), text):
             digest.update(len(part).to_bytes(8, "big") + part)
+
+    for file in files:
+        add(file.path, file.text)
+    for root, found in protos.items():
+        add(root, b"")
+        for proto in found:
+            with suppress(OSError):
+                add(proto, proto.read_bytes())
     return digest.hexdigest()
 
 

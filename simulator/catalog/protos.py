@@ -31,6 +31,11 @@ class Compiled(NamedTuple):
     problems: Sequence[str]
 
 
+def has_compiler() -> bool:
+    """Whether `.proto` files can be compiled."""
+    return find_spec("grpc_tools") is not None
+
+
 def compile_protos(root: Path, files: Sequence[Path]) -> Compiled:
     """Compile files below `root`, which is where their imports are looked for, too.
 
@@ -38,7 +43,7 @@ def compile_protos(root: Path, files: Sequence[Path]) -> Compiled:
     """
     if not files:
         return Compiled({}, ())
-    if find_spec("grpc_tools") is None:
+    if not has_compiler():
         return Compiled({}, (f"{root}: {NO_COMPILER}",))
     names = {file.relative_to(root).as_posix(): file for file in files}
     left = dict(names)
@@ -61,22 +66,25 @@ def _run(root: Path, names: Sequence[str]) -> tuple[bytes | None, str]:
     """The descriptor set of all files, or the compiler's errors."""
     with tempfile.TemporaryDirectory() as directory:
         result = Path(directory) / "set.binpb"
-        finished = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "grpc_tools.protoc",
-                f"--proto_path={root}",
-                "--include_imports",
-                f"--descriptor_set_out={result}",
-                *names,
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PATIENCE_S,
-        )
+        try:
+            finished = subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "grpc_tools.protoc",
+                    f"--proto_path={root}",
+                    "--include_imports",
+                    f"--descriptor_set_out={result}",
+                    *names,
+                ],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_PATIENCE_S,
+            )
+        except subprocess.TimeoutExpired:
+            return None, f"the compiler of protobuf has not ended within {_PATIENCE_S} s"
         if finished.returncode:
             return None, finished.stderr.replace(f"{root.as_posix()}/", "")
         return result.read_bytes(), ""

@@ -1,0 +1,112 @@
+"""Texts made by chance: by format, by what description and name of a field say, else words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+from simulator.catalog.examples import example_of
+from simulator.catalog.schemas import Schema
+
+if TYPE_CHECKING:
+    from simulator.catalog.generation import Chance
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+_WORDS: Final = ("north", "gate", "hat", "sword", "river", "lamp", "green", "seven", "swift", "oak")
+_PHRASES: Final = tuple(
+    " ".join(words)
+    for words in (
+        *((word,) for word in _WORDS),
+        *((first, second) for first in _WORDS for second in _WORDS),
+        *((first, "and", second) for first in _WORDS for second in _WORDS),
+    )
+)
+_DAYS: Final = tuple((date(2026, 1, 1) + timedelta(days=day)).isoformat() for day in range(365))
+_MINUTES: Final = tuple(f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in range(60))
+_SECONDS: Final = tuple(f"{second:02d}" for second in range(60))
+
+_HINTS: Final = (
+    (re.compile(r"\buuid\b", re.IGNORECASE), "uuid"),
+    (re.compile(r"\brfc ?3339\b|\bdate-time\b|\btimestamp\b", re.IGNORECASE), "date-time"),
+    (re.compile(r"\be-?mail\b", re.IGNORECASE), "email"),
+    (re.compile(r"\bur[il]s?\b", re.IGNORECASE), "uri"),
+)
+"""Words of a description that tell what a text is, where no format does."""
+
+Maker = Callable[["Chance"], str]
+
+
+def text(schema: Schema, name: str) -> Maker:
+    """What makes texts for the field `name`; a pattern is met by an example, if at all."""
+    if "pattern" in schema:
+        return lambda _: str(example_of(schema))
+    known = _FORMATS.get(schema.get("format", ""))
+    if known is not None:
+        return known
+    least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+    plain = _hinted(schema, name) or _phrase
+    if not least and most is None:
+        return plain
+
+    def fitted(chance: Chance) -> str:
+        made = plain(chance)
+        while len(made) < least:
+            made += _LETTERS[int(chance.random() * 26)]
+        return made if most is None else made[: int(most)]
+
+    return fitted
+
+
+def _hinted(schema: Schema, name: str) -> Maker | None:
+    said = str(schema.get("description", ""))
+    if "format" not in schema:
+        for words, form in _HINTS:
+            if words.search(said):
+                return _FORMATS[form]
+    return _id if name.lower().endswith("id") else None
+
+
+def _phrase(chance: Chance) -> str:
+    return _PHRASES[int(chance.random() * len(_PHRASES))]
+
+
+def _word(chance: Chance) -> str:
+    return _WORDS[int(chance.random() * len(_WORDS))]
+
+
+def _id(chance: Chance) -> str:
+    return f"{chance.bits(64):016x}"
+
+
+def _uuid(chance: Chance) -> str:
+    digits = f"{chance.bits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _day(chance: Chance) -> str:
+    return _DAYS[int(chance.random() * 365)]
+
+
+def _time(chance: Chance) -> str:
+    random = chance.random
+    return f"{_MINUTES[int(random() * 1440)]}:{_SECONDS[int(random() * 60)]}Z"
+
+
+_FORMATS: Final[Mapping[str, Maker]] = {
+    "uuid": _uuid,
+    "date-time": lambda chance: f"{_day(chance)}T{_time(chance)}",
+    "date": _day,
+    "time": _time,
+    "email": lambda chance: f"{_word(chance)}@example.com",
+    "idn-email": lambda chance: f"{_word(chance)}@example.com",
+    "hostname": lambda chance: f"{_word(chance)}.example.com",
+    "idn-hostname": lambda chance: f"{_word(chance)}.example.com",
+    "ipv4": lambda chance: f"192.0.2.{1 + int(chance.random() * 254)}",
+    "ipv6": lambda chance: f"2001:db8::{1 + int(chance.random() * 65_535):x}",
+    "uri": lambda chance: f"https://example.com/{_word(chance)}",
+    "uri-reference": lambda chance: f"https://example.com/{_word(chance)}",
+    "iri": lambda chance: f"https://example.com/{_word(chance)}",
+    "iri-reference": lambda chance: f"https://example.com/{_word(chance)}",
+}
