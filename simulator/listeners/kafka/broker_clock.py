@@ -8,23 +8,34 @@ that plays an hour in a moment does not move it: that would throw every client o
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from itertools import count
+from typing import Final
+
+logger = logging.getLogger("simulator.kafka")
+
+_FEW: Final = 1000
+"""Timers that were cancelled and stay until they fall due; of more, those that do not count go."""
 
 
 class BrokerTimer:
     """A call that is still to come."""
 
-    __slots__ = ("callback",)
+    __slots__ = ("_cancelled", "callback")
 
-    def __init__(self, callback: Callable[[], object]) -> None:
+    def __init__(self, callback: Callable[[], object], cancelled: Callable[[], None]) -> None:
+        """`cancelled` hears that it is not to be called."""
         self.callback: Callable[[], object] | None = callback
+        self._cancelled = cancelled
 
     def cancel(self) -> None:
         """Do not call; harmless when it has been called."""
-        self.callback = None
+        if self.callback is not None:
+            self.callback = None
+            self._cancelled()
 
 
 class BrokerClock:
@@ -36,6 +47,7 @@ class BrokerClock:
         self._stepping: int | None = None  # the time while a jump passes a timer
         self._timers: list[tuple[int, int, BrokerTimer]] = []
         self._numbers = count()
+        self._dead = 0  # of the timers, at most: those that were cancelled
         self._handle: TimerHandle | None = None
 
     def now_ms(self) -> int:
@@ -50,7 +62,7 @@ class BrokerClock:
 
     def call_at(self, when_ms: int, callback: Callable[[], object]) -> BrokerTimer:
         """Call `callback` once from the event loop when the clock reads `when_ms` or later."""
-        timer = BrokerTimer(callback)
+        timer = BrokerTimer(callback, self._cancelled)
         heapq.heappush(self._timers, (when_ms, next(self._numbers), timer))
         self._arm()
         return timer
@@ -66,6 +78,17 @@ class BrokerClock:
         """Call nothing any more."""
         self._timers.clear()
         self._arm()
+
+    def __len__(self) -> int:
+        """Timers that are kept, with some that were cancelled."""
+        return len(self._timers)
+
+    def _cancelled(self) -> None:
+        self._dead += 1
+        if self._dead > max(len(self._timers) // 2, _FEW):
+            self._timers = [each for each in self._timers if each[2].callback is not None]
+            heapq.heapify(self._timers)
+            self._dead = 0
 
     def _arm(self) -> None:
         if self._handle is not None:
@@ -83,14 +106,15 @@ class BrokerClock:
         self._arm()
 
     def _run(self, until: int) -> None:
-        timers = self._timers
-        while timers and timers[0][0] <= until:
-            due, _, timer = heapq.heappop(timers)
+        while self._timers and self._timers[0][0] <= until:
+            due, _, timer = heapq.heappop(self._timers)
             callback, timer.callback = timer.callback, None
             if callback is None:
                 continue
             self._stepping = max(due, self.now_ms())
             try:
                 callback()
+            except Exception:  # the other timers go on
+                logger.exception("what a broker does at a time has failed")
             finally:
                 self._stepping = None

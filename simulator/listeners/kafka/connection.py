@@ -96,7 +96,8 @@ class Connection(asyncio.BufferedProtocol):
             transport.close()
             return
         self._open.add(self)
-        self._watch()
+        if self._idle_seconds >= 0:
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of whatever was being waited for.
@@ -124,10 +125,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def _watch(self) -> None:
         """Close the connection when nothing has been asked for too long."""
-        idle = self._loop.time() - self._active_at
-        if idle >= self._idle_seconds and self._pending is None:
+        idle, transport = self._loop.time() - self._active_at, self._transport
+        if idle >= self._idle_seconds and (self._pending is None or transport.is_closing()):
             logger.info("%s: closed after %.0f s without a request", self._peer, idle)
-            self._transport.close()
+            if transport.get_write_buffer_size():
+                transport.abort()  # closing would wait for a client that does not read
+            else:
+                transport.close()
             return
         rest = max(self._idle_seconds - idle, self._idle_seconds / 10)
         self._idle_timer = self._loop.call_later(rest, self._watch)
@@ -139,6 +143,7 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Go on."""
         self._held = False
+        self._active_at = self._loop.time()
         self._advance()
 
     # Frames
@@ -165,7 +170,7 @@ class Connection(asyncio.BufferedProtocol):
                 if self._transport.is_closing() and not self._gone:
                     return
                 self._serve(frames.popleft())
-        except ProtocolViolation as error:
+        except Exception as error:
             self._refuse(error)
             return
         waiting = bool(frames)
@@ -191,7 +196,9 @@ class Connection(asyncio.BufferedProtocol):
         )
 
     def _refuse(self, error: Exception) -> None:
-        logger.warning("%s: connection closed: %s", self._peer, error)
+        """End a connection that cannot go on; of our own mistakes the whole is logged."""
+        ours = None if isinstance(error, ProtocolViolation) else error
+        logger.warning("%s: connection closed: %s", self._peer, error, exc_info=ours)
         self._frames.complete.clear()
         self._transport.close()
 
@@ -284,8 +291,8 @@ class Connection(asyncio.BufferedProtocol):
             self._active_at = self._loop.time()
             try:
                 then(done.result())
-            except ProtocolViolation as violation:
-                self._refuse(violation)
+            except Exception as failure:
+                self._refuse(failure)
                 return
             self._advance()
 
@@ -312,7 +319,10 @@ class Connection(asyncio.BufferedProtocol):
             size = len(frame)
         times = (exchange.started, self._loop.time())
         sizes = (exchange.size, size)
-        self._cluster.request_log.add(exchange.api, request, response, times, sizes, fault_id)
+        try:
+            self._cluster.request_log.add(exchange.api, request, response, times, sizes, fault_id)
+        except Exception:  # the client has nothing to do with it
+            logger.exception("%s is missing in the log of requests", exchange.api.module)
         self._bound_frames()
 
     # Faults

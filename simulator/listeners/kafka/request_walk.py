@@ -21,6 +21,9 @@ MAX_ELEMENTS: Final = 100_000
 
 Data = bytes | memoryview
 
+Dropped = tuple[int, int, bytes]
+"""From where, to where, and what comes there."""
+
 
 class _Walk:
     """One request: what is left of its elements, and the tagged fields that go."""
@@ -29,7 +32,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.left = MAX_ELEMENTS
-        self.dropped: list[tuple[int, int, bytes]] = []  # from, to, and what comes there
+        self.dropped: list[Dropped] = []
 
 
 Step = Callable[[Data, int, _Walk], int]
@@ -80,7 +83,7 @@ def checker_of(request: Any) -> Callable[[Data], Data]:
     return check
 
 
-def _without(data: Data, dropped: Iterable[tuple[int, int, bytes]]) -> bytes:
+def _without(data: Data, dropped: Iterable[Dropped]) -> bytes:
     parts: list[Data] = []
     kept = 0
     for start, end, instead in dropped:
@@ -192,9 +195,10 @@ def _compact(data: Data, at: int, walk: _Walk) -> int:
     size = data[at]
     if 0 < size < 0x80:  # so are nearly all
         return at + size
+    size, at = _varint(data, at)
     if not size:
         raise ProtocolViolation("a null where none may be")
-    return _compact_nullable(data, at, walk)
+    return at + size - 1
 
 
 def _compact_nullable(data: Data, at: int, walk: _Walk) -> int:
@@ -202,7 +206,7 @@ def _compact_nullable(data: Data, at: int, walk: _Walk) -> int:
     if size < 0x80:
         return at + (size or 1)
     size, at = _varint(data, at)
-    return at + size - 1
+    return at + max(size - 1, 0)  # null may be written in more bytes than it needs
 
 
 def _string(nullable: bool) -> Step:
@@ -232,21 +236,43 @@ def _tags(known: dict[int, Step]) -> Step:
         if count > len(data) - at:
             raise ProtocolViolation(f"{count} tagged fields")
         kept: list[Data] = []
+        altered = False
         for _ in range(count):
             start = at
             tag, at = _varint(data, at)
             size, at = _varint(data, at)
             step = known.get(tag)
+            before = len(walk.dropped)
             if at + size > len(data) or (step is not None and step(data, at, walk) != at + size):
                 raise ProtocolViolation(f"a tagged field {tag} of {size} bytes")
             at += size
-            if step is not None:
+            if step is not None and len(walk.dropped) > before:
+                kept.append(_shortened(data, tag, at - size, at, walk.dropped[before:]))
+                del walk.dropped[before:]
+                altered = True
+            elif step is not None:
                 kept.append(data[start:at])
-        if len(kept) < count:
+        if altered or len(kept) < count:
             walk.dropped.append((begin, at, b"".join((bytes((len(kept),)), *kept))))
         return at
 
     return pass_tags
+
+
+def _shortened(data: Data, tag: int, start: int, end: int, dropped: Iterable[Dropped]) -> bytes:
+    """A tagged field of which parts go, with the size that it has then."""
+    moved = [(begin - start, stop - start, instead) for begin, stop, instead in dropped]
+    content = _without(data[start:end], moved)
+    return _varint_of(tag) + _varint_of(len(content)) + content
+
+
+def _varint_of(value: int) -> bytes:
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)
 
 
 def _number(data: Data, at: int, size: int) -> int:

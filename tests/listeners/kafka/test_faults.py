@@ -355,6 +355,17 @@ async def test_leader_moves_before_the_request_is_handled(trio: AsyncSimulator) 
     assert moved.leader_epoch == place.leader_epoch + 1
 
 
+async def test_moving_the_leader_of_a_partition_that_is_not_there(trio: AsyncSimulator) -> None:
+    """The rule fires, and the client gets the error that it gets anyway."""
+    fault = trio.kafka.add_fault(api="Produce", move_leader=True)
+    async with await Wire.connect(trio.bootstrap_servers.split(",")[0]) as wire:
+        answer = await wire.ask(PRODUCE, 9, **produce("missing", batch()))
+    assert answer.responses[0].partition_responses[0].error_code.name == (
+        "unknown_topic_or_partition"
+    )
+    assert fault.fired == 1
+
+
 async def test_coordinator_moves(trio: AsyncSimulator) -> None:
     before = trio.kafka.coordinator(group="g")
     trio.kafka.add_fault(api="Heartbeat", move_coordinator=True, times=1)

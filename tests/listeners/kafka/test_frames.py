@@ -179,6 +179,55 @@ async def test_idle_connections_are_closed(sim: AsyncSimulator) -> None:
         assert (await busy.ask(API_VERSIONS, 0)).api_keys
 
 
+async def test_no_idle_time_limit_keeps_connections(sim: AsyncSimulator) -> None:
+    """Kafka closes none where `connections.max.idle.ms` is negative."""
+    listener = another_listener(sim, BrokerConfig({"connections.max.idle.ms": -1}))
+    async with await Wire.connect(await listener.start()) as wire:
+        assert (await wire.ask(API_VERSIONS, 0)).api_keys
+        assert (await wire.ask(API_VERSIONS, 0)).api_keys
+    await listener.stop()
+
+
+async def test_an_idle_client_that_does_not_read_its_answers_is_cut_off(
+    sim: AsyncSimulator,
+) -> None:
+    sim.create_topic("t")
+    listener = another_listener(sim, BrokerConfig({"connections.max.idle.ms": 200}))
+    async with await Wire.connect(await listener.start()) as wire:
+        await wire.ask(PRODUCE, 9, **produce("t", build_batch([(5, b"k", bytes(900_000), ())])))
+        wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(40):
+            wire.send(FETCH, 11, **fetch(("t", 0, 0), max_wait=0))
+        async with asyncio.timeout(20):
+            while listener.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    await listener.stop()
+
+
+async def test_what_fails_unexpectedly_closes_the_connection(
+    sim: AsyncSimulator,
+    wire: Wire,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request that waits, too: its client would wait for ever."""
+    sim.create_topic("t")
+    wire.send(FETCH, 11, **fetch(("t", 0, 0), max_wait=100))
+    wire.send(API_VERSIONS, 0)
+    async with asyncio.timeout(20):
+        while not sim.log._waiters.by_topic:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a broken log")
+
+    monkeypatch.setattr(sim.log, "read_batches", broken)
+    sim.publish("t", b"v")
+    assert await wire.closed()
+    assert "a broken log" in caplog.text
+    assert await works(sim)
+
+
 async def test_a_client_that_goes_while_it_waits_leaves_nothing_behind(
     sim: AsyncSimulator,
 ) -> None:

@@ -202,6 +202,29 @@ async def test_many_partitions_are_bounded_too(sim: AsyncSimulator, wire: Wire) 
     assert request.errors == ("UNKNOWN_TOPIC_OR_PARTITION",)
 
 
+async def test_a_request_that_cannot_be_noted_is_answered_all_the_same(
+    sim: AsyncSimulator, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise AttributeError("no such field")
+
+    monkeypatch.setattr("simulator.listeners.kafka.request_log._produced", broken)
+    sim.create_topic("t")
+    answer = await wire.ask(PRODUCE, 9, **produce("t", batch()))
+    assert answer.responses[0].partition_responses[0].base_offset == 0
+    await wire.ask(FETCH, 12, **fetch(("t", 0, 0)))
+    assert [each.api for each in sim.kafka.requests()] == ["Fetch"]
+
+
+@pytest.mark.parametrize("version", [3, 8, 9, 12])
+async def test_a_topic_without_a_name_is_noted(
+    sim: AsyncSimulator, wire: Wire, version: int
+) -> None:
+    answer = await wire.ask(PRODUCE, version, **produce("", batch()))
+    assert answer.responses[0].partition_responses[0].error_code.value
+    assert [each.api for each in sim.kafka.requests()] == ["Produce"]
+
+
 def test_synchronous_simulator_has_the_same() -> None:
     with Simulator() as sim:
         with sim.kafka.fault(api="Produce", topic="chat", times=1, error="REQUEST_TIMED_OUT") as f:

@@ -18,6 +18,7 @@ from kafka_wire import (
     payload_of,
     produce,
 )
+from kio.serial import entity_reader
 from kio.static.constants import EntityType
 
 from simulator import AsyncSimulator
@@ -105,6 +106,37 @@ async def test_known_tagged_fields_stay(sim: AsyncSimulator, wire: Wire) -> None
     wrong = before + b"\x01\x00\x05\x06other"
     with pytest.raises(ProtocolViolation, match="a tagged field 0 of 5 bytes"):
         checker(FETCH, 12)(wrong)
+
+
+def test_a_size_in_more_bytes_than_it_needs() -> None:
+    """The codec reads it, too: whoever goes another way than it does checks the wrong bytes."""
+    for null in (b"\x80\x00", b"\x80\x80\x80\x80\x00"):
+        with pytest.raises(ProtocolViolation, match="a null where none may be"):
+            checker(METADATA, 9)(head(METADATA, 9, b"\0") + b"\x02" + null + bytes(5))
+    named = head(METADATA, 9, b"\0") + b"\x02" + b"\x82\x00a" + bytes(5)
+    assert checker(METADATA, 9)(named) == named
+    # In Metadata 12, a topic has an id and no name.
+    nameless = head(METADATA, 12, b"\0") + b"\x02" + bytes(16) + b"\x80\x00" + bytes(4)
+    version = payload_of(import_module("kio.schema.metadata.v12.request"), EntityType.request)
+    assert checker(METADATA, 12)(nameless) == nameless
+    body, size = entity_reader(version)(nameless, len(head(METADATA, 12, b"\0")))
+    assert (body.topics[0].name, size) == (None, len(nameless) - len(head(METADATA, 12, b"\0")))
+    with pytest.raises(ProtocolViolation, match="ends too early"):
+        checker(METADATA, 12)(nameless[:-1])
+
+
+def test_unknown_fields_inside_a_known_tagged_field_are_left_out() -> None:
+    """The state of a replica is one, in Fetch 15; its size is another then."""
+    body = bytes(4 + 4 + 4 + 1 + 4 + 4) + b"\x01\x01\x01"  # no topics, none forgotten, no rack
+    state = struct.pack(">iq", 7, 8)
+    check = checker(FETCH, 15)
+    front = head(FETCH, 15, b"\0") + body
+    plain = front + b"\x01" + b"\x01\x0d" + state + b"\0"
+    assert check(plain) == plain
+    inner = state + b"\x01" + UNKNOWN
+    tagged = b"\x01" + bytes((len(inner),)) + inner
+    assert check(front + b"\x01" + tagged) == plain
+    assert check(front + b"\x02" + tagged + UNKNOWN) == plain
 
 
 async def test_a_client_of_the_future_is_served(sim: AsyncSimulator, wire: Wire) -> None:

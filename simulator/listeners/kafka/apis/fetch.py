@@ -161,18 +161,22 @@ class _Waiting:
         self._check_soon = None
         if self.future.done():
             return
-        collected = _collect(self._request, self._granted)
-        if collected.size >= self._request.body.min_bytes or collected.urgent:
-            self._answer(collected)
-        else:
-            self._log.wait(self._changed, self._topics)
+        self._answer(at_last=False)
 
     def _finish(self) -> None:
         if not self.future.done():
-            self._answer(_collect(self._request, self._granted))
+            self._answer(at_last=True)
 
-    def _answer(self, collected: _Collected) -> None:
-        self.future.set_result(_response(self._request, self._granted, collected))
+    def _answer(self, *, at_last: bool) -> None:
+        """Answer with what there is, if it is enough or the last chance; a failure is told, too."""
+        try:
+            collected = _collect(self._request, self._granted)
+            if at_last or collected.urgent or collected.size >= self._request.body.min_bytes:
+                self.future.set_result(_response(self._request, self._granted, collected))
+            else:
+                self._log.wait(self._changed, self._topics)
+        except Exception as failure:
+            self.future.set_exception(failure)
 
     def _clean_up(self, _: object) -> None:
         self._timer.cancel()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from simulator.listeners.kafka.errors import ProtocolViolation
 from simulator.listeners.kafka.faults.places import Place, keep, matcher, walk
+from simulator.log import PartitionNotFound, TopicNotFound
 from simulator.log.fault_rules import Fault, FaultRule, FaultRules
 from simulator.log.kafka_names import api_name
 
@@ -79,7 +81,8 @@ class Outcome:
         if rule.move_leader is not False:
             for place in places:
                 if place.topic is not None and place.partition is not None:
-                    actions.move_leader(place.topic, place.partition, _target(rule.move_leader))
+                    with suppress(TopicNotFound, PartitionNotFound):
+                        actions.move_leader(place.topic, place.partition, _target(rule.move_leader))
         if rule.move_coordinator is not False:
             for place in dict.fromkeys(Place(p.group, p.transactional_id) for p in places):
                 if place != Place():
@@ -199,7 +202,10 @@ def then(result: Any, alter: Callable[[Any], Any]) -> Any:
         elif (error := inner.exception()) is not None:
             altered.set_exception(error)
         else:
-            altered.set_result(alter(inner.result()))
+            try:
+                altered.set_result(alter(inner.result()))
+            except Exception as failure:  # nobody else would tell who waits
+                altered.set_exception(failure)
 
     def given_up(outer: Future[Any]) -> None:
         if outer.cancelled():
