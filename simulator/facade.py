@@ -15,7 +15,7 @@ from simulator.errors import SimulatorError
 from simulator.kafka_control import KafkaControl
 from simulator.log import Retention, TopicInfo
 from simulator.log.group_info import GroupInfo
-from simulator.log.topic_log import DEFAULT_MAX_BYTES
+from simulator.log.log_writer import DEFAULT_MAX_BYTES
 from simulator.loop_thread import LoopThread
 from simulator.options import EventConditions, PlayOptions, PublishOptions
 from simulator.publishing import EventValue, Published

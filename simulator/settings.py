@@ -11,7 +11,7 @@ from typing import Final, Literal
 from simulator.catalog import Catalog
 from simulator.errors import InvalidSetting
 from simulator.instants import instant_ns
-from simulator.log.topic_log import DEFAULT_MAX_BYTES
+from simulator.log.log_writer import DEFAULT_MAX_BYTES
 from simulator.security import KafkaSecurity
 
 __all__ = ["DEFAULT_START", "MAX_BROKERS", "InvalidSetting", "Settings"]

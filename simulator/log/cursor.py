@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from simulator.log.columns import RecordColumns
 from simulator.log.errors import OffsetOutOfRange, TopicDeleted
-from simulator.log.partition import Partition
+from simulator.log.partition_reader import PartitionReader
 from simulator.log.record import Headers, Record
 
 if TYPE_CHECKING:
-    from simulator.log.topic_log import TopicLog
+    from simulator.log.log_reader import LogReader
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Cursor:
 
     __slots__ = ("_log", "_offsets", "_partitions", "_sources", "_timelines", "skipped")
 
-    def __init__(self, log: TopicLog, starts: Sequence[tuple[Partition, int]]) -> None:
+    def __init__(self, log: LogReader, starts: Sequence[tuple[PartitionReader, int]]) -> None:
         for partition, offset in starts:
             if not partition.start <= offset <= partition.end:
                 raise OffsetOutOfRange(

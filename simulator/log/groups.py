@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from simulator.log.errors import InvalidGroup, OffsetOutOfRange, TopicNotFound
-from simulator.log.topic import Topic
+from simulator.log.errors import InvalidGroup, OffsetOutOfRange
+from simulator.log.topics import Topics
 from simulator.log.waiters import Waiters
 
 Place = tuple[str, int]
@@ -69,7 +69,7 @@ class GroupOffsets:
         "_watchers",
     )
 
-    def __init__(self, topics: Mapping[str, Topic], waiters: Waiters) -> None:
+    def __init__(self, topics: Topics, waiters: Waiters) -> None:
         self._topics = topics
         self._waiters = waiters
         self._table: OffsetTable = {}
@@ -97,10 +97,7 @@ class GroupOffsets:
         Raises InvalidGroup, TopicNotFound, PartitionNotFound or OffsetOutOfRange.
         """
         _check_name(group)
-        found = self._topics.get(topic)
-        if found is None:
-            raise TopicNotFound(topic, self._topics)
-        end = found.partition(partition).end
+        end = self._topics.partition(topic, partition).end
         if not 0 <= offset <= end:
             raise OffsetOutOfRange(topic, partition, offset, 0, end)
         self._put(group, (topic, partition), Commit(offset))
@@ -112,10 +109,7 @@ class GroupOffsets:
         """
         if group:
             _check_name(group)
-        found = self._topics.get(topic)
-        if found is None:
-            raise TopicNotFound(topic, self._topics)
-        found.partition(partition)
+        self._topics.partition(topic, partition)
         self._put(group, (topic, partition), commit)
 
     def _put(self, group: str, place: Place, commit: Commit) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
-from simulator.log.errors import TopicNotFound
-from simulator.log.partition import Partition
 from simulator.log.producers import ProducerEntry
-from simulator.log.topic import Topic
+from simulator.log.topics import Topics
 from simulator.log.transaction_index import AbortedTransaction
 
 
@@ -34,42 +32,42 @@ class LogTransactions:
 
     __slots__ = ("_topics", "rewound")
 
-    def __init__(self, topics: Mapping[str, Topic]) -> None:
+    def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self.rewound: Callable[[], None] | None = None
         """Called when the log was reset or restored, before those who wait on it."""
 
     def last_stable_offset(self, topic: str, partition: int) -> int:
         """Where the oldest open transaction begins; the end of the partition without one."""
-        return self._find(topic, partition).last_stable_offset
+        return self._topics.partition(topic, partition).last_stable_offset
 
     def timestamp_of(self, topic: str, partition: int, offset: int) -> int:
         """The timestamp of whatever is kept at `offset`, markers and uncommitted records too."""
-        return self._find(topic, partition).timestamp_of(offset)
+        return self._topics.partition(topic, partition).timestamp_of(offset)
 
     def aborted(
         self, topic: str, partition: int, start: int, stop: int
     ) -> list[AbortedTransaction]:
         """The aborted transactions that a reader of offsets `start` to `stop` - 1 must know."""
-        return self._find(topic, partition).transactions.aborted_between(start, stop)
+        return self._topics.partition(topic, partition).transactions.aborted_between(start, stop)
 
     def is_open(self, topic: str, partition: int, producer_id: int, producer_epoch: int) -> bool:
         """Whether the producer has records in an open transaction there, in just this epoch."""
-        index = self._find(topic, partition).transactions
+        index = self._topics.partition(topic, partition).transactions
         return index.is_open(producer_id, producer_epoch)
 
     def open_epoch(self, topic: str, partition: int, producer_id: int) -> int | None:
         """The epoch in which the producer has a transaction open there; None if it has none."""
-        found = self._find(topic, partition).transactions.open.get(producer_id)
+        found = self._topics.partition(topic, partition).transactions.open.get(producer_id)
         return None if found is None else found.producer_epoch
 
     def forget_producers(self, topic: str, partition: int) -> None:
         """Let producers go on with whatever sequence they have come to."""
-        self._find(topic, partition).producers.clear()
+        self._topics.partition(topic, partition).producers.clear()
 
     def producers(self, topic: str, partition: int) -> list[ActiveProducer]:
         """The producers that the partition knows, by id."""
-        found = self._find(topic, partition)
+        found = self._topics.partition(topic, partition)
         opened = found.transactions.open
         return [
             ActiveProducer(
@@ -84,13 +82,6 @@ class LogTransactions:
         """All partitions with open transactions, and whose they are."""
         return [
             OpenPlace(found.topic, found.index, producer_id, transaction.producer_epoch)
-            for topic in self._topics.values()
-            for found in topic.partitions
+            for found in self._topics.partitions()
             for producer_id, transaction in found.transactions.open.items()
         ]
-
-    def _find(self, topic: str, partition: int) -> Partition:
-        found = self._topics.get(topic)
-        if found is None:
-            raise TopicNotFound(topic, self._topics)
-        return found.partition(partition)
