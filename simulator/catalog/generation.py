@@ -15,7 +15,7 @@ from simulator.catalog.examples import example_of
 from simulator.catalog.generated_numbers import number
 from simulator.catalog.generated_texts import text
 from simulator.catalog.message_type import MessageType
-from simulator.catalog.schemas import NAME, Schema, has_envelope, properties, types
+from simulator.catalog.schemas import NAME, Schema, properties, types
 
 MAX_DEPTH: Final = 12
 """Objects inside one another; what lies deeper is left out, or as plain as it can be."""
@@ -63,7 +63,7 @@ def generated_event(message: MessageType, chance: Chance) -> dict[str, Any]:
     make = _makers.get(message)
     if make is None:
         make = _makers[message] = _maker({"type": "object", **message.schema}, 0, "")
-    named = has_envelope(message.schema)
+    named = message.has_envelope
     is_valid = message.validator.is_valid
     for _ in range(_ATTEMPTS):
         event: dict[str, Any] = make(chance)

@@ -57,6 +57,8 @@ class MessageType:
         """JSON Schema of the event as published, without `$ref`; not to be changed."""
         self.payload_key = payload_key(source.schema)
         """The key below `payload` that holds this event's data, None where there is no such."""
+        self.has_envelope = has_envelope(source.schema)
+        """Whether it has the platform's envelope; without it, the schema says all that it has."""
         self._source = source
         self._package = package
         self._descriptors = descriptors
@@ -202,7 +204,7 @@ class MessageType:
             if not self.violations(given):
                 return dict(given)
         event = example_of({"type": "object", **self.schema})
-        if has_envelope(self.schema):
+        if self.has_envelope:
             event[NAME] = self.name
         return dict(event)
 

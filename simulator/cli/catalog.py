@@ -10,36 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.failures import CommandFailed
-from simulator.cli.options import F
+from simulator.cli.specs import catalog_of, message_of, spec_option
 from simulator.cli.terminal import safe, safe_lines
 
 if TYPE_CHECKING:
     from simulator.catalog import Catalog, MessageType
-
-
-def spec_option(command: F) -> F:
-    """Add `--spec`."""
-    return click.option(
-        "--spec",
-        "specs",
-        multiple=True,
-        type=click.Path(exists=True, path_type=Path),
-        metavar="PATH",
-        help="An AsyncAPI document, or a directory of them. May be repeated.",
-    )(command)
-
-
-def catalog_of(specs: Sequence[Path]) -> Catalog:
-    """The Chat Events, with the events of the documents."""
-    from simulator.catalog import Catalog
-
-    return Catalog.load(specs) if specs else Catalog.builtin()
-
-
-def message_of(catalog: Catalog, name: str) -> MessageType:
-    """An event by its name, or as TOPIC/EVENT where topics share it."""
-    topic, slash, event = name.rpartition("/")
-    return catalog.message(topic, event) if slash else catalog.find(name)
 
 
 @click.command(short_help="List topics and events, or show one event.")
@@ -49,15 +24,16 @@ def message_of(catalog: Catalog, name: str) -> MessageType:
 @click.option("--json", "as_json", is_flag=True, help="Write it as JSON.")
 def catalog(event: str | None, specs: Sequence[Path], lint: bool, as_json: bool) -> None:
     """List the topics and events that are known, or show the fields of EVENT (or TOPIC/EVENT)."""
-    known = catalog_of(specs)
     if lint:
-        _lint(known, as_json=as_json)
-    elif event is not None:
+        from simulator.catalog import Catalog
+
+        _lint(Catalog.load(specs) if specs else Catalog.builtin(), as_json=as_json)
+        return
+    known = catalog_of(specs)
+    if event is not None:
         _show(message_of(known, event), as_json=as_json)
     else:
         _list(known, as_json=as_json)
-        for problem in known.problems:
-            click.secho(f"Warning: {safe_lines(problem)}", fg="yellow", err=True)
 
 
 def _summary(message: MessageType) -> dict[str, Any]:

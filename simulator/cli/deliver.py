@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,9 +14,11 @@ from simulator.cli.delivery_options import delivery_options, settings_of, target
 from simulator.cli.delivery_tables import fit_lines, report_lines
 from simulator.cli.failures import CommandFailed
 from simulator.cli.play import summary_of
+from simulator.cli.specs import catalog_of, spec_option
 from simulator.cli.terminal import Progress
 
 if TYPE_CHECKING:
+    from simulator.catalog import Catalog
     from simulator.handlers import DeliveryReport, DeliverySettings
     from simulator.simulator import AsyncSimulator
 
@@ -26,6 +29,7 @@ _LOOK_EVERY_S: Final = 0.1
 @click.argument("stories", nargs=-1)
 @target_option
 @options.seed_option
+@spec_option
 @delivery_options
 @click.option(
     "--timeout",
@@ -49,6 +53,7 @@ def deliver(
     stories: Sequence[str],
     targets: Sequence[str],
     seed: int | None,
+    specs: Sequence[Path],
     timeout: float,
     check: bool,
     check_idempotent: bool,
@@ -63,8 +68,9 @@ def deliver(
     """
     import asyncio  # not for --help
 
+    catalog = catalog_of(specs)
     if check:
-        _check(targets, as_json=as_json)
+        _check(targets, catalog, as_json=as_json)
         return
     if not stories:
         raise click.UsageError("name a STORY to play, or use --check", ctx)
@@ -73,13 +79,17 @@ def deliver(
         from simulator.cli.idempotency import differing_answers
 
         for target in targets:
-            lines = asyncio.run(differing_answers(stories, target, seed, settings, timeout))
+            lines = asyncio.run(
+                differing_answers(stories, target, seed, settings, timeout, catalog)
+            )
             if lines:
                 text = "\n".join(f"  {line}" for line in lines)
                 raise CommandFailed(f"{target} does not treat repeats as it did the first:\n{text}")
             click.echo(f"{target}: every event was answered alike, once and when repeated")
         return
-    reports, late = asyncio.run(_deliver(stories, targets, seed, settings, timeout, quiet=as_json))
+    reports, late = asyncio.run(
+        _deliver(stories, targets, seed, settings, timeout, catalog, quiet=as_json)
+    )
     if as_json:
         click.echo(json.dumps([report.to_json() for report in reports], indent=2))
     else:
@@ -92,14 +102,13 @@ def deliver(
         raise CommandFailed(f"{given_up} event{'' if given_up == 1 else 's'} given up")
 
 
-def _check(targets: Sequence[str], *, as_json: bool) -> None:
+def _check(targets: Sequence[str], catalog: Catalog, *, as_json: bool) -> None:
     """Print how each event fits each app; fails where one would be misread."""
     import asyncio
 
-    from simulator.catalog import Catalog
     from simulator.handlers.compatibility import Fit, check_app
 
-    found = {target: asyncio.run(check_app(target, Catalog.builtin())) for target in targets}
+    found = {target: asyncio.run(check_app(target, catalog)) for target in targets}
     if as_json:
         rows = {
             target: [
@@ -129,6 +138,7 @@ async def _deliver(
     seed: int | None,
     settings: DeliverySettings,
     timeout: float,
+    catalog: Catalog,
     *,
     quiet: bool,
 ) -> tuple[list[DeliveryReport], str]:
@@ -138,7 +148,7 @@ async def _deliver(
     from simulator.handlers import NotDelivered
     from simulator.simulator import AsyncSimulator, Settings
 
-    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None)) as sim:
+    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None, catalog=catalog)) as sim:
         for target in targets:
             sim.handlers.add(target, settings)
         for story in stories:

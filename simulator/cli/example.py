@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simulator.cli.catalog import catalog_of, message_of, spec_option
+from simulator.cli.specs import catalog_of, message_of, spec_option
 
 
 @click.command(short_help="Make up legal events.")

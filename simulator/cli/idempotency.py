@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from simulator.handlers import Chaos, DeliverySettings
 
 if TYPE_CHECKING:
+    from simulator.catalog import Catalog
     from simulator.handlers.app import Answer
     from simulator.handlers.delivery import Answered
 
@@ -19,6 +20,7 @@ async def differing_answers(
     seed: int | None,
     settings: DeliverySettings,
     timeout: float,
+    catalog: Catalog | None = None,
 ) -> list[str]:
     """Deliver all events once, and then each twice in another order; a line for each difference.
 
@@ -38,7 +40,7 @@ async def differing_answers(
         return answered
 
     chaos = Chaos(duplicate=True, shuffle=True)
-    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None)) as sim:
+    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None, catalog=catalog)) as sim:
         for story in stories:
             await sim.play(story, seed=seed)
         for number, each in enumerate((settings, replace(settings, chaos=chaos))):

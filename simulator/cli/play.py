@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from simulator.cli import failures, options
+from simulator.cli.specs import catalog_of, spec_option
 from simulator.cli.summary import Summary
 from simulator.cli.terminal import Progress
 
@@ -38,6 +39,7 @@ class Wishes(NamedTuple):
     validate: bool
     cluster: str | None = None
     shard: str | None = None
+    specs: Sequence[Path] = ()
 
 
 class PlayCommand(click.Command):
@@ -102,6 +104,7 @@ class PlayCommand(click.Command):
     help="Write each event as a line of JSON, as tail does; on a server, the progress.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Write nothing but problems.")
+@spec_option
 @options.validate_option
 @click.pass_context
 def play(
@@ -116,6 +119,7 @@ def play(
     shard: str | None,
     as_json: bool,
     quiet: bool,
+    specs: Sequence[Path],
     validate: bool,
 ) -> None:
     """Play STORY, a story of the library by name or a script by path.
@@ -127,7 +131,7 @@ def play(
         raise click.UsageError("--shard is for --to kafka://...", ctx)
     if server is not None and cluster is not None:
         raise click.UsageError("--to writes what is played here: leave --server out", ctx)
-    wishes = Wishes(story, seed, start, speed, dict(variables), validate, cluster, shard)
+    wishes = Wishes(story, seed, start, speed, dict(variables), validate, cluster, shard, specs)
     with Progress(quiet=quiet or as_json) as progress:
         if server is None:
             import asyncio
@@ -156,7 +160,12 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
     from simulator.simulator import AsyncSimulator, Settings
 
     async with AsyncSimulator(
-        Settings(validate=wishes.validate, grpc_port=None, kafka_port=None)
+        Settings(
+            validate=wishes.validate,
+            grpc_port=None,
+            kafka_port=None,
+            catalog=catalog_of(wishes.specs),
+        )
     ) as sim:
         play = sim.start_play(
             wishes.story,
@@ -261,7 +270,6 @@ def _request(wishes: Wishes) -> tuple[PlayRequest, str]:
     from google.protobuf.json_format import ParseDict
     from google.protobuf.struct_pb2 import Value
 
-    from simulator.catalog import Catalog
     from simulator.cli.sending import LibraryFiles
     from simulator.instants import instant_ns
     from simulator.scenario.parser import load_script, parse_script
@@ -270,7 +278,7 @@ def _request(wishes: Wishes) -> tuple[PlayRequest, str]:
     request = PlayRequest(seed=wishes.seed, speed=wishes.speed)
     if _is_path(wishes.story):
         # The server may run elsewhere and not find the file; mistakes are found here, all of them.
-        name = load_script(wishes.story, catalog=Catalog.builtin()).name
+        name = load_script(wishes.story, catalog=catalog_of(wishes.specs)).name
         request.yaml = Path(wishes.story).read_text("utf-8")
         parse_script(request.yaml, file=wishes.story, resolver=LibraryFiles(wishes.story))
     else:

@@ -7,14 +7,17 @@ import re
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 from simulator.cli import failures, options
+from simulator.cli.specs import catalog_of, spec_option
 from simulator.cli.terminal import Progress, safe_lines
 
 if TYPE_CHECKING:
+    from simulator.catalog import Catalog, MessageType
     from simulator.cli.client import Client
     from simulator.v1.broker_pb2 import PublishRecord, PublishRequest
 
@@ -49,6 +52,7 @@ _CHUNK: Final = 1 << 16
 @click.option(
     "--partition", type=click.IntRange(0), metavar="N", help="Instead of what the key decides."
 )
+@spec_option
 @options.validate_option
 @options.server_option
 @click.pass_context
@@ -64,13 +68,14 @@ def produce(
     key: str | None,
     headers: Sequence[tuple[str, str]],
     partition: int | None,
+    specs: Sequence[Path],
     validate: bool,
     server: str,
 ) -> None:
     """Put records into a topic of a running simulator, and say where they are.
 
-    EVENT is one of the catalogue: its example with a fresh envelope, which the options change.
-    Without it, --json or --file gives the value.
+    EVENT is one of the catalogue, which --spec makes larger: its example with a fresh envelope,
+    which the options change. Without it, --json or --file gives the value.
 
     \b
       simulator produce chat userConnected --user alice
@@ -96,7 +101,9 @@ def produce(
             _stream(client, file, pattern, validate=validate)
             return
         if event is not None:
-            text = _example(topic, event, changes, removals, user, validate=validate)
+            catalog = catalog_of(specs)
+            message = _message(catalog, topic, event, validate=validate)
+            text = _example(message, changes, removals, user)
         pattern.json = text or ""
         answer = client.publish(PublishRequest(records=[pattern], no_validate=not validate))
     _warn([re.sub(r"^records\[0\]: ", "", warning) for warning in answer.warnings])
@@ -104,40 +111,47 @@ def produce(
         click.echo(f"{place.topic}[{place.partition}]@{place.offset}")
 
 
+def _message(catalog: Catalog, topic: str, name: str, *, validate: bool) -> MessageType:
+    """The type of an event; what is not validated may also go where it does not belong.
+
+    The server may have put a prefix before the catalogue's topic.
+    """
+    known = topic in catalog.channels
+    if known and validate:
+        return catalog.message(topic, name)
+    found = [message for message in catalog.messages if message.name == name]
+    meant = [message for message in found if topic.endswith(message.channel)]
+    return meant[0] if len(meant) == 1 else catalog.find(name)
+
+
 def _example(
-    topic: str,
-    name: str,
+    message: MessageType,
     changes: Sequence[tuple[str, Any]],
     removals: Sequence[str],
     user: str | None,
-    *,
-    validate: bool,
 ) -> str:
     """Build an event of the catalogue, as the script step `produce` does."""
     import json
     import time
     import uuid
 
-    from simulator.catalog import Catalog
     from simulator.scenario.engine.paths import remove_path, set_path
     from simulator.scenario.envelope import Envelopes, EventStyle, stamper
     from simulator.scenario.identity import derived_id, is_uuid
 
-    catalog = Catalog.builtin()
-    known = topic in catalog.channels
-    # What is not validated may also go where it does not belong.
-    message = catalog.message(topic, name) if known and validate else catalog.find(name)
     user_id = user if user is None or is_uuid(user) else derived_id(0, "user", user)
     stamp, _ = stamper("milliseconds")(time.time_ns())
-    event = Envelopes(EventStyle()).renew(
-        message.example,
-        message.name,
-        str(uuid.uuid4()),
-        stamp,
-        user_id,
-        uuid.uuid4().hex,
-        None if user_id is None else str(uuid.uuid4()),
-    )
+    event = message.example
+    if message.has_envelope:
+        event = Envelopes(EventStyle()).renew(
+            event,
+            message.name,
+            str(uuid.uuid4()),
+            stamp,
+            user_id,
+            uuid.uuid4().hex,
+            None if user_id is None else str(uuid.uuid4()),
+        )
     for path, value in changes:
         set_path(event, path, value)
     for path in removals:

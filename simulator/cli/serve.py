@@ -13,6 +13,7 @@ import click
 from simulator.cli import serve_options
 from simulator.cli.failures import CommandFailed
 from simulator.cli.security_options import security_options
+from simulator.cli.specs import warn_of_problems
 from simulator.cli.terminal import leave_line, program
 from simulator.errors import SimulatorError
 
@@ -70,6 +71,7 @@ async def _serve(
     if exit_with_stdin:
         _stop_at_end_of_stdin(stop)
     sim = AsyncSimulator(settings)
+    warn_of_problems(sim.catalog)
     script = None if story is None else _load(sim, story)
     try:
         await sim.start()

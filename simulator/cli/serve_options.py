@@ -12,6 +12,7 @@ import click
 from simulator.cli import options
 from simulator.cli.options import F
 from simulator.cli.security_options import security_of
+from simulator.cli.specs import spec_option
 
 if TYPE_CHECKING:
     from simulator.settings import Settings
@@ -121,15 +122,7 @@ def event_options(command: F) -> F:
             help="When the simulator's time begins, such as "
             "2026-01-31T18:00:00Z; else now, or a fixed time with --speed max.",
         ),
-        click.option(
-            "--spec",
-            "specs",
-            multiple=True,
-            type=click.Path(exists=True),
-            metavar="PATH",
-            help="An AsyncAPI document, or a directory of them, whose events are known beside the "
-            "Chat Events. May be repeated.",
-        ),
+        spec_option,
         click.option(
             "--deliver-to",
             "handlers",

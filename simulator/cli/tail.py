@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from simulator.cli import options, terminal
+from simulator.cli.specs import catalog_of, spec_option
 
 if TYPE_CHECKING:
+    from simulator.catalog import Catalog
     from simulator.cli.client import Client
     from simulator.v1 import broker_pb2, record_pb2
 
@@ -39,6 +42,7 @@ class From(click.ParamType):  # type: ignore[type-arg]
 @click.command(short_help="Follow topics of a running simulator.")
 @click.argument("topics", nargs=-1, metavar="[TOPIC]...")
 @options.server_option
+@spec_option
 @click.option(
     "--from",
     "start",
@@ -81,6 +85,7 @@ def tail(
     ctx: click.Context,
     topics: tuple[str, ...],
     server: str,
+    specs: Sequence[Path],
     start: str | int,
     names: Sequence[str],
     users: Sequence[str],
@@ -102,6 +107,7 @@ def tail(
     from simulator.cli.client import Client
     from simulator.v1 import broker_pb2, record_pb2
 
+    catalog = catalog_of(specs) if typed and as_json else None
     with Client(server) as client:
         described = client.topics(*topics)
         if not described:
@@ -124,7 +130,7 @@ def tail(
             listed = ", ".join(request.topics)
             click.secho(f"following {listed} at {server}; Ctrl-C ends it", dim=True, err=True)
         try:
-            _follow(client, request, described, as_json=as_json)
+            _follow(client, request, described, _json_lines(catalog) if as_json else None)
         except KeyboardInterrupt:
             terminal.leave_line()  # the usual way to end it
 
@@ -133,12 +139,11 @@ def _follow(
     client: Client,
     request: broker_pb2.SubscribeRequest,
     topics: Iterable[broker_pb2.TopicDescription],
-    *,
-    as_json: bool,
+    show: Show | None,
 ) -> None:
     subscription = client.subscribe(request)
     terminal.when_reader_leaves(subscription.cancel)
-    show = _json_lines() if as_json else _word_lines(topics)
+    show = show or _word_lines(topics)
     for response in subscription:
         _tell(response)
         if response.records:
@@ -147,14 +152,14 @@ def _follow(
                 client.acknowledge(request.group, _last(response.records))
 
 
-def _json_lines() -> Show:
+def _json_lines(catalog: Catalog | None) -> Show:
     """Return a function that writes records for programs."""
     from simulator.cli.client import record_of
     from simulator.cli.records import json_line
     from simulator.cli.typed import as_json
 
     def line(record: record_pb2.Record) -> str:
-        typed = as_json(record.event) if record.HasField("event") else None
+        typed = as_json(record.event, catalog) if catalog and record.HasField("event") else None
         return json_line(record_of(record), typed)
 
     def show(records: Sequence[record_pb2.Record]) -> None:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simulator.cli import failures
+from simulator.cli.specs import catalog_of, spec_option
 from simulator.cli.terminal import safe_lines
+
+if TYPE_CHECKING:
+    from simulator.catalog import Catalog
 
 
 @click.command(short_help="Check scripts without playing them.")
 @click.argument(
     "files", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[FILE]..."
 )
+@spec_option
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of scripts, for editors.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing about files that are fine.")
 @click.pass_context
-def validate(ctx: click.Context, files: tuple[Path, ...], schema: bool, quiet: bool) -> None:
+def validate(
+    ctx: click.Context, files: tuple[Path, ...], specs: Sequence[Path], schema: bool, quiet: bool
+) -> None:
     """Check scripts, and the *.yaml files of directories.
 
     Each mistake is a line `file:line:column: message`; the exit status is 1 if there is any. A line
@@ -40,7 +49,8 @@ def validate(ctx: click.Context, files: tuple[Path, ...], schema: bool, quiet: b
     found = list(dict.fromkeys(script for given in files for script in _scripts(given)))
     if not found:
         raise click.ClickException("there is no *.yaml file in " + ", ".join(map(str, files)))
-    bad = sum(not _check(script, quiet=quiet) for script in found)
+    catalog = catalog_of(specs)
+    bad = sum(not _check(script, catalog, quiet=quiet) for script in found)
     if bad:
         raise failures.CommandFailed(
             f"{bad} of {len(found)} files {'has' if bad == 1 else 'have'} mistakes"
@@ -56,11 +66,10 @@ def _scripts(given: Path) -> list[Path]:
     return sorted(path for ending in ("*.yaml", "*.yml") for path in given.rglob(ending))
 
 
-def _check(path: Path, *, quiet: bool) -> bool:
-    from simulator.catalog import Catalog
+def _check(path: Path, catalog: Catalog, *, quiet: bool) -> bool:
     from simulator.scenario.parser import validate_file
 
-    problems = validate_file(path, Catalog.builtin())
+    problems = validate_file(path, catalog)
     for problem in problems:
         click.echo(safe_lines(str(problem)))
     fine = all(problem.is_warning for problem in problems)

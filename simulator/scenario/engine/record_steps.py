@@ -83,6 +83,8 @@ def _message(catalog: Catalog, name: str, topic: str | None, step: Produce) -> M
 
 
 def _event(frame: Frame, step: Produce, message: MessageType) -> dict[str, Any]:
+    if not message.has_envelope:
+        return message.example
     run = frame.run
     user_id = session_id = None
     if step.user is not None:
