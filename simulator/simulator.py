@@ -124,12 +124,13 @@ class AsyncSimulator:
                 log=self.log,
                 publisher=self.publisher,
                 control=self,
-                config=self._broker_config,
+                config=lambda: self._broker_config,
                 seed=self.settings.seed,
                 security=self.settings.security,
                 event_checks=self._event_checks,
             )
-            self.settle_topics()
+            if self.settings.config:
+                self.settle_topics()
             await kafka.start()
             self._kafka = kafka
         for target in self.settings.handlers:

@@ -8,12 +8,19 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-from simulator.listeners.kafka.cluster import Cluster
-from simulator.listeners.kafka.connection import Connection
 from simulator.listeners.kafka.errors import AddressUnavailable
-from simulator.listeners.kafka.guard import HANDSHAKE_SECONDS
 from simulator.log.placement import Node
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from simulator.listeners.kafka.cluster import Cluster
+    from simulator.listeners.kafka.connection import Connection
+
+HANDSHAKE_SECONDS: Final = 10.0
+"""How long a client may take for the handshake of TLS."""
 
 
 class Broker:
@@ -41,14 +48,16 @@ class Broker:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
-    async def start(self, cluster: Cluster) -> None:
-        """Accept connections; raises AddressUnavailable. Does nothing when it does already."""
+    async def start(self, cluster: Callable[[], Cluster], tls: SSLContext | None) -> None:
+        """Accept connections; raises AddressUnavailable. Does nothing when it does already.
+
+        `cluster` is asked for when the first client comes.
+        """
         async with self._changing:
             if not self.running:
-                await self._start(cluster)
+                await self._start(cluster, tls)
 
-    async def _start(self, cluster: Cluster) -> None:
-        tls = cluster.guard.tls
+    async def _start(self, cluster: Callable[[], Cluster], tls: SSLContext | None) -> None:
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 self._connection(cluster),
@@ -77,7 +86,7 @@ class Broker:
         """Join the others again; raises AddressUnavailable."""
         async with self._changing:
             if not self.running:
-                await self._start(cluster)
+                await self._start(lambda: cluster, cluster.guard.tls)
             cluster.start_node(self.node_id)
 
     async def _stop(self, *, keep_port: bool) -> None:
@@ -95,8 +104,13 @@ class Broker:
         await server.wait_closed()
         await asyncio.sleep(0)  # connections learn that they are closed
 
-    def _connection(self, cluster: Cluster) -> Callable[[], Connection]:
-        return lambda: Connection(cluster, self.node_id, self.connections)
+    def _connection(self, cluster: Callable[[], Cluster]) -> Callable[[], Connection]:
+        def connection() -> Connection:
+            from simulator.listeners.kafka.connection import Connection  # with the first client
+
+            return Connection(cluster(), self.node_id, self.connections)
+
+        return connection
 
     def _keep_port(self, family: int, address: tuple[object, ...]) -> None:
         """Hold the port without listening on it, so that connections are refused.

@@ -16,9 +16,6 @@ from simulator.log.acls import Acls
 from simulator.log.scram import Mechanism
 from simulator.security import KafkaSecurity
 
-HANDSHAKE_SECONDS: Final = 10.0
-"""How long a client may take for the handshake of TLS."""
-
 AUTHORIZER: Final = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 
 

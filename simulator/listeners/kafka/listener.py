@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.listeners.kafka.broker import Broker
 from simulator.listeners.kafka.broker_clock import BrokerClock
-from simulator.listeners.kafka.cluster import Cluster, TopicControl
-from simulator.listeners.kafka.configs import BrokerConfig
 from simulator.listeners.kafka.errors import AddressUnavailable
 from simulator.listeners.kafka.event_checks import EventChecks
-from simulator.listeners.kafka.faults.actions import ClusterActions
-from simulator.listeners.kafka.guard import Guard
 from simulator.log import TopicLog
 from simulator.log.placement import CoordinatorKind, Node, PartitionPlace, Placement
 from simulator.publishing import Publisher
 from simulator.security import KafkaSecurity
+
+if TYPE_CHECKING:
+    from simulator.listeners.kafka.cluster import Cluster, TopicControl
+    from simulator.listeners.kafka.configs import BrokerConfig
+    from simulator.listeners.kafka.faults.actions import ClusterActions
 
 logger = logging.getLogger("simulator.kafka")
 
@@ -43,7 +44,11 @@ class BrokerSettings(Protocol):
 
 
 class KafkaListener:
-    """Serves one simulator over Kafka's protocol; everything on it belongs to one event loop."""
+    """Serves one simulator over Kafka's protocol; everything on it belongs to one event loop.
+
+    To start is to listen. What stands behind the brokers is made when somebody first needs it, a
+    client or a test: many simulators are never asked over Kafka, and each is started in no time.
+    """
 
     def __init__(
         self,
@@ -53,12 +58,12 @@ class KafkaListener:
         publisher: Publisher,
         control: TopicControl,
         brokers: Sequence[BrokerSettings],
-        config: BrokerConfig | None = None,
+        config: Callable[[], BrokerConfig],
         seed: int | str = 0,
         security: KafkaSecurity | None = None,
         event_checks: EventChecks = EventChecks.REJECT,
     ) -> None:
-        """Bind nothing yet; a broker of port 0 takes a free one."""
+        """Bind nothing yet; a broker of port 0 takes a free one. `config` makes the settings."""
         self._log = log
         self._publisher = publisher
         self._control = control
@@ -67,10 +72,11 @@ class KafkaListener:
             node.node_id: Broker(node, host, broker.port)
             for node, broker in zip(self._nodes, brokers, strict=True)
         }
-        self._config = config or BrokerConfig(brokers=len(brokers))
+        self._config = config
         self._seed = seed
         self._event_checks = event_checks
-        self._guard = Guard(security, seed)
+        self._security = security
+        self._clock: BrokerClock | None = None
         self._cluster: Cluster | None = None
         self._starting: asyncio.Task[None] | None = None
         self._actions: ClusterActions | None = None
@@ -96,8 +102,31 @@ class KafkaListener:
     @property
     def cluster(self) -> Cluster:
         """What the brokers share; only while serving."""
-        assert self._cluster is not None, "the listener is not started"
+        if self._cluster is None:
+            assert self._clock is not None, "the listener is not started"
+            self._cluster = self._made(self._clock)
         return self._cluster
+
+    def _made(self, clock: BrokerClock) -> Cluster:
+        from simulator.listeners.kafka.cluster import Cluster
+        from simulator.listeners.kafka.faults.actions import ClusterActions
+        from simulator.listeners.kafka.guard import Guard
+
+        config = self._config()
+        cluster = Cluster(
+            self._log,
+            self._publisher,
+            self._control,
+            clock,
+            Placement(self._nodes, config.int("default.replication.factor")),
+            config,
+            self._seed,
+            self._event_checks,
+        )
+        cluster.guard = Guard(self._security, self._seed)
+        cluster.ports.update({broker.node_id: broker.port for broker in self.brokers})
+        self._actions = cluster.faults.actions = ClusterActions(cluster, self)
+        return cluster
 
     def jump(self, by_ms: int) -> None:
         """Move the brokers' clock on by hand: sessions and transactions time out."""
@@ -110,34 +139,21 @@ class KafkaListener:
         The sockets accept connections when this returns. Raises `AddressUnavailable`, and then
         nothing is served.
         """
-        clock = BrokerClock(asyncio.get_running_loop())
-        config = self._config
-        placement = Placement(self._nodes, config.int("default.replication.factor"))
-        cluster = Cluster(
-            self._log,
-            self._publisher,
-            self._control,
-            clock,
-            placement,
-            config,
-            self._seed,
-            self._event_checks,
-        )
-        cluster.guard = self._guard
-        self._cluster = cluster
-        self._actions = cluster.faults.actions = ClusterActions(cluster, self)
+        self._clock = BrokerClock(asyncio.get_running_loop())
+        tls = None if self._security is None else self.cluster.guard.tls
         try:
             for broker in self.brokers:
-                await broker.start(cluster)
-                cluster.ports[broker.node_id] = broker.port
+                await broker.start(lambda: self.cluster, tls)
         except BaseException:
             await self.stop()
             raise
+        if self._cluster is not None:
+            self._cluster.ports.update({broker.node_id: broker.port for broker in self.brokers})
         return self.bootstrap_servers
 
     async def stop(self) -> None:
         """Close the ports and cut off the clients. Does nothing when not serving."""
-        if self._cluster is None:
+        if self._clock is None:
             return
         if self._starting is not None:
             self._starting.cancel()
@@ -147,12 +163,15 @@ class KafkaListener:
             self._actions = None
         for broker in self.brokers:
             await broker.stop()
-        self._cluster.close()
-        self._cluster = None
+        if self._cluster is not None:
+            self._cluster.close()
+        self._clock = self._cluster = None
 
     def reset(self) -> None:
         """Be as at the start; brokers that are stopped start again, see `settled`."""
-        cluster = self.cluster
+        cluster = self._cluster
+        if cluster is None:
+            return  # nobody has done anything to the brokers
         cluster.faults.reset()
         cluster.request_log.clear()
         cluster.resources.reset()
@@ -181,7 +200,8 @@ class KafkaListener:
     @property
     def actions(self) -> ClusterActions:
         """What faults and stories do; only while serving."""
-        assert self._actions is not None, "the listener is not started"
+        cluster = self.cluster
+        assert self._actions is not None, f"{cluster} was made without them"
         return self._actions
 
     def check_node(self, node_id: int) -> None:

@@ -147,7 +147,7 @@ def another_listener(sim: AsyncSimulator, config: BrokerConfig) -> KafkaListener
         log=sim.log,
         publisher=sim.publisher,
         control=sim,
-        config=config,
+        config=lambda: config,
     )
 
 
