@@ -88,11 +88,6 @@ class Rows(NamedTuple):
     unchecked: frozenset[int]
 
 
-def magic_of(data: bytes) -> int | None:
-    """The magic byte of the batch at the front of `data`; None where that is too short."""
-    return data[_MAGIC_AT] if len(data) > _MAGIC_AT else None
-
-
 def parse_batch(data: bytes) -> Batch:
     """Check the one batch that `data` is, as a broker checks what a client produces.
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from simulator.errors import SimulatorError
+
+if TYPE_CHECKING:
+    from kio.schema.errors import ErrorCode  # takes long to import, and here it is only a type
 
 
 class ListenerError(SimulatorError):
@@ -23,3 +28,12 @@ class AddressUnavailable(ListenerError):
 
 class ProtocolViolation(ListenerError):
     """Bytes that cannot be answered; the connection is closed, as a real broker does."""
+
+
+class Refused(ListenerError):
+    """Part of a request gets the error `code` instead of a result, with `text` where it has one."""
+
+    def __init__(self, code: ErrorCode, text: str | None = None) -> None:
+        self.code = code
+        self.text = text
+        super().__init__(text or code.name)

@@ -48,11 +48,6 @@ class Frames:
         self._size = 0  # of the large one
         self._filled = 0
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes of the requests that are complete."""
-        return sum(len(frame) for frame in self.complete)
-
     def buffer(self) -> memoryview:
         """Where the next bytes are to go; never empty."""
         if self._large is None:

@@ -24,8 +24,8 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.cluster import TRANSACTION
+from simulator.listeners.kafka.permissions import partition_refusal
 from simulator.listeners.kafka.registry import Request, api
-from simulator.log import PartitionNotFound, TopicNotFound
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.transaction import Place, Producer
 
@@ -92,23 +92,13 @@ def _checked(
         return dict.fromkeys(places, ErrorCode.transactional_id_authorization_failed)
     if not request.cluster.coordinates(request.node_id, name, TRANSACTION):
         return dict.fromkeys(places, ErrorCode.not_coordinator)
-    problems = {place: _problem(request, place) for place in places}
+    problems = {place: partition_refusal(request, Operation.WRITE, *place) for place in places}
     if any(code is not ErrorCode.none for code in problems.values()):
         skipped = ErrorCode.operation_not_attempted
         return {
             place: skipped if code is ErrorCode.none else code for place, code in problems.items()
         }
     return act(places)
-
-
-def _problem(request: Request, place: Place) -> ErrorCode:
-    if not request.allowed(Operation.WRITE, ResourceType.TOPIC, place[0]):
-        return ErrorCode.topic_authorization_failed
-    try:
-        request.cluster.log.bounds(*place)
-    except (TopicNotFound, PartitionNotFound):
-        return ErrorCode.unknown_topic_or_partition
-    return ErrorCode.none
 
 
 def _results(request: Request, topics: Any, errors: _Errors) -> tuple[Any, ...]:

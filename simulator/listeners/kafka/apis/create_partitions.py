@@ -17,17 +17,11 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.errors import Refused
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.replicas import BadReplicas, check_assignment
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.topic import MAX_PARTITIONS
-
-
-class _Refused(Exception):
-    def __init__(self, code: ErrorCode, text: str | None) -> None:
-        self.code = code
-        self.text = text
-        super().__init__(text)
 
 
 @api(37, "create_partitions", (0, 3))
@@ -39,9 +33,9 @@ def create_partitions(request: Request) -> Any:
         code, text = ErrorCode.none, None
         try:
             if named[topic.name] > 1:
-                raise _Refused(ErrorCode.invalid_request, "Duplicate topic name.")
+                raise Refused(ErrorCode.invalid_request, "Duplicate topic name.")
             _grow(request, topic)
-        except _Refused as refused:
+        except Refused as refused:
             code, text = refused.code, refused.text
         results.append(
             request.schema.make(
@@ -57,23 +51,23 @@ def create_partitions(request: Request) -> Any:
 def _grow(request: Request, topic: Any) -> None:
     cluster = request.cluster
     if not request.allowed(Operation.ALTER, ResourceType.TOPIC, topic.name):
-        raise _Refused(ErrorCode.topic_authorization_failed, None)
+        raise Refused(ErrorCode.topic_authorization_failed)
     if not cluster.log.has_topic(topic.name):
-        raise _Refused(ErrorCode.unknown_topic_or_partition, None)
+        raise Refused(ErrorCode.unknown_topic_or_partition)
     places = cluster.places(topic.name)
     before = len(places)
     more = topic.count - before
     if more == 0:
         text = f"Topic already has {before} partition(s)."
-        raise _Refused(ErrorCode.invalid_partitions, text)
+        raise Refused(ErrorCode.invalid_partitions, text)
     if more < 0:
-        raise _Refused(
+        raise Refused(
             ErrorCode.invalid_partitions,
             f"The topic {topic.name} currently has {before} partition(s); {topic.count} would not "
             "be an increase.",
         )
     if topic.count > MAX_PARTITIONS:
-        raise _Refused(
+        raise Refused(
             ErrorCode.policy_violation,
             "Excessively large number of additional partitions per request.",
         )
@@ -94,7 +88,7 @@ def _grow(request: Request, topic: Any) -> None:
 def _check(request: Request, assignment: list[tuple[int, ...]], more: int) -> None:
     wrong = ErrorCode.invalid_replica_assignment
     if len(assignment) != more:
-        raise _Refused(
+        raise Refused(
             wrong,
             f"Attempted to add {more} additional partition(s), but only {len(assignment)} "
             "assignment(s) were specified.",
@@ -103,4 +97,4 @@ def _check(request: Request, assignment: list[tuple[int, ...]], more: int) -> No
         for replicas in assignment:
             check_assignment(request, replicas)
     except BadReplicas as error:
-        raise _Refused(wrong, str(error)) from None
+        raise Refused(wrong, str(error)) from None

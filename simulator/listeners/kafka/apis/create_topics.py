@@ -25,6 +25,7 @@ from kio.schema.errors import ErrorCode
 
 from simulator.errors import SimulatorError
 from simulator.listeners.kafka.configs import InvalidConfig
+from simulator.listeners.kafka.errors import Refused
 from simulator.listeners.kafka.permissions import may_create
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.replicas import (
@@ -38,12 +39,6 @@ from simulator.log.topic import MAX_PARTITIONS
 
 _NOBODYS: Final = uuid5(NAMESPACE_URL, "topic:validated")
 """Told of a topic that is only checked; Kafka tells a random id then."""
-
-
-class _Refused(Exception):
-    def __init__(self, code: ErrorCode, text: str) -> None:
-        self.code = code
-        super().__init__(text)
 
 
 class _Plan(NamedTuple):
@@ -64,13 +59,13 @@ def create_topics(request: Request) -> Any:
     for topic in {topic.name: topic for topic in request.body.topics}.values():
         try:
             if named[topic.name] > 1:
-                raise _Refused(ErrorCode.invalid_request, "Duplicate topic name.")
+                raise Refused(ErrorCode.invalid_request, "Duplicate topic name.")
             if not may_create(request, topic.name):
-                raise _Refused(ErrorCode.topic_authorization_failed, "Authorization failed.")
+                raise Refused(ErrorCode.topic_authorization_failed, "Authorization failed.")
             plan = _planned(request, topic, known)
             results.append(_created(request, topic.name, plan))
-        except _Refused as refused:
-            results.append(_failed(request, topic.name, refused.code, str(refused)))
+        except Refused as refused:
+            results.append(_failed(request, topic.name, refused))
     return request.schema.response(topics=tuple(results))
 
 
@@ -79,17 +74,17 @@ def _planned(request: Request, topic: Any, known: Sequence[str]) -> _Plan:
     cluster = request.cluster
     problem = name_problem(topic.name)
     if problem:
-        raise _Refused(ErrorCode.invalid_topic_exception, problem)
+        raise Refused(ErrorCode.invalid_topic_exception, problem)
     if cluster.log.has_topic(topic.name):
-        raise _Refused(ErrorCode.topic_already_exists, f"Topic '{topic.name}' already exists.")
+        raise Refused(ErrorCode.topic_already_exists, f"Topic '{topic.name}' already exists.")
     other = collision(topic.name, known)
     if other is not None:
         text = f"Topic '{topic.name}' collides with existing topic: {other}"
-        raise _Refused(ErrorCode.invalid_topic_exception, text)
+        raise Refused(ErrorCode.invalid_topic_exception, text)
     try:
         config = cluster.resources.topics.check({each.name: each.value for each in topic.configs})
     except InvalidConfig as error:
-        raise _Refused(ErrorCode.invalid_config, str(error)) from None
+        raise Refused(ErrorCode.invalid_config, str(error)) from None
     if topic.assignments:
         assignment = _assignment(request, topic)
         return _Plan(len(assignment), len(assignment[0]), assignment, config)
@@ -103,20 +98,20 @@ def _assignment(request: Request, topic: Any) -> list[tuple[int, ...]]:
         (topic.num_partitions, "numPartitions"),
     ):
         if number != -1:
-            raise _Refused(
+            raise Refused(
                 ErrorCode.invalid_request,
                 f"A manual partition assignment was specified, but {what} was not set to -1.",
             )
     found: dict[int, tuple[int, ...]] = {}
     for each in topic.assignments:
         if each.partition_index in found:
-            raise _Refused(
+            raise Refused(
                 ErrorCode.invalid_replica_assignment,
                 f"Found multiple manual partition assignments for partition {each.partition_index}",
             )
         found[each.partition_index] = tuple(each.broker_ids)
     if sorted(found) != list(range(len(found))):
-        raise _Refused(
+        raise Refused(
             ErrorCode.invalid_replica_assignment,
             "partitions should be a consecutive 0-based integer sequence",
         )
@@ -125,7 +120,7 @@ def _assignment(request: Request, topic: Any) -> list[tuple[int, ...]]:
         for replicas in assignment:
             check_assignment(request, replicas)
     except BadReplicas as error:
-        raise _Refused(ErrorCode.invalid_replica_assignment, str(error)) from None
+        raise Refused(ErrorCode.invalid_replica_assignment, str(error)) from None
     return assignment
 
 
@@ -133,17 +128,17 @@ def _numbers(request: Request, topic: Any) -> tuple[int, int]:
     config = request.cluster.config
     replication, partitions = topic.replication_factor, topic.num_partitions
     if replication < -1 or replication == 0:
-        raise _Refused(
+        raise Refused(
             ErrorCode.invalid_replication_factor,
             "Replication factor must be larger than 0, or -1 to use the default value.",
         )
     if partitions < -1 or partitions == 0:
-        raise _Refused(
+        raise Refused(
             ErrorCode.invalid_partitions,
             "Number of partitions was set to an invalid non-positive value.",
         )
     if partitions > MAX_PARTITIONS:
-        raise _Refused(
+        raise Refused(
             ErrorCode.policy_violation, "Excessively large number of partitions per request."
         )
     if replication == -1:
@@ -151,7 +146,7 @@ def _numbers(request: Request, topic: Any) -> tuple[int, int]:
     try:
         check_replication(request, replication)
     except BadReplicas as error:
-        raise _Refused(ErrorCode.invalid_replication_factor, str(error)) from None
+        raise Refused(ErrorCode.invalid_replication_factor, str(error)) from None
     return config.int("num.partitions") if partitions == -1 else partitions, replication
 
 
@@ -163,7 +158,7 @@ def _created(request: Request, name: str, plan: _Plan) -> Any:
                 name, partitions=plan.partitions, config=plan.config
             )
         except SimulatorError as error:
-            raise _Refused(ErrorCode.invalid_request, str(error)) from None
+            raise Refused(ErrorCode.invalid_request, str(error)) from None
         topic_id = topic.topic_id
         if plan.assignment:
             cluster.placement.assign_to(topic_id, plan.assignment)
@@ -210,13 +205,13 @@ def _result(request: Request, name: str, plan: _Plan, topic_id: UUID) -> Any:
     )
 
 
-def _failed(request: Request, name: str, code: ErrorCode, text: str) -> Any:
+def _failed(request: Request, name: str, refused: Refused) -> Any:
     return request.schema.make(
         "CreatableTopicResult",
         name=name,
         topic_id=None,
-        error_code=code,
-        error_message=text,
+        error_code=refused.code,
+        error_message=refused.text,
         num_partitions=-1,
         replication_factor=-1,
         configs=(),

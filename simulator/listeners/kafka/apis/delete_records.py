@@ -18,9 +18,10 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.leadership import leader_error
+from simulator.listeners.kafka.permissions import partition_refusal
 from simulator.listeners.kafka.registry import Request, api
-from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
-from simulator.log.acls import Operation, ResourceType
+from simulator.log import OffsetOutOfRange
+from simulator.log.acls import Operation
 from simulator.log.topic import INTERNAL
 
 _ALL = -1
@@ -62,19 +63,16 @@ def _partition(request: Request, topic: str, partition: Any) -> Any:
 
 
 def _refusal(request: Request, topic: str, partition: int) -> ErrorCode:
-    log = request.cluster.log
-    if not request.allowed(Operation.DELETE, ResourceType.TOPIC, topic):
-        return ErrorCode.topic_authorization_failed
-    try:
-        log.bounds(topic, partition)
-    except (TopicNotFound, PartitionNotFound):
-        return ErrorCode.unknown_topic_or_partition
+    code = partition_refusal(request, Operation.DELETE, topic, partition)
+    if code is not ErrorCode.none:
+        return code
     if topic in INTERNAL:
         return ErrorCode.invalid_topic_exception
     code = leader_error(request, topic, partition)
     if code is not ErrorCode.none:
         return code
-    policies = request.cluster.resources.topics.value(log.topic(topic).config, "cleanup.policy")
+    config = request.cluster.log.topic(topic).config
+    policies = request.cluster.resources.topics.value(config, "cleanup.policy")
     if policies == ["compact"]:
         return ErrorCode.policy_violation
     return ErrorCode.none

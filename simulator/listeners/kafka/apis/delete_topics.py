@@ -35,7 +35,7 @@ def delete_topics(request: Request) -> Any:
         if request.version < 3:
             code = ErrorCode.invalid_request
         refused = (
-            _refused(request, name, topic_id, "Topic deletion is disabled.", code)
+            _result(request, name, topic_id, code, "Topic deletion is disabled.")
             for name, topic_id in wanted
         )
         return request.schema.response(responses=tuple(refused))
@@ -46,10 +46,11 @@ def delete_topics(request: Request) -> Any:
     for name, topic_id in given:
         if given[name, topic_id] > 1 and (name is None) != (topic_id is None):
             what = "name" if topic_id is None else "id"
-            results.append(_refused(request, name, topic_id, f"Duplicate topic {what}."))
+            text = f"Duplicate topic {what}."
+            results.append(_result(request, name, topic_id, ErrorCode.invalid_request, text))
         elif topic_id is None and name is not None and name in by_id.values():
             named = request.cluster.log.topic(name).topic_id
-            results.append(_refused(request, name, named, _NAMED_TWICE))
+            results.append(_result(request, name, named, ErrorCode.invalid_request, _NAMED_TWICE))
         elif name is not None or by_id.get(topic_id) not in {each for each, _ in given} - {None}:
             results.append(_deleted(request, name, topic_id))
     return request.schema.response(responses=tuple(results))
@@ -58,12 +59,8 @@ def delete_topics(request: Request) -> Any:
 _NAMED_TWICE = "The provided topic name maps to an ID that was already supplied."
 
 
-def _refused(
-    request: Request,
-    name: str | None,
-    topic_id: UUID | None,
-    text: str,
-    code: ErrorCode = ErrorCode.invalid_request,
+def _result(
+    request: Request, name: str | None, topic_id: UUID | None, code: ErrorCode, text: str | None
 ) -> Any:
     return request.schema.make(
         "DeletableTopicResult",
@@ -106,10 +103,4 @@ def _deleted(request: Request, name: str | None, topic_id: UUID | None) -> Any:
     if code is ErrorCode.none and name is not None:
         topic_id = cluster.log.topic(name).topic_id
         cluster.control.delete_topic(name)
-    return request.schema.make(
-        "DeletableTopicResult",
-        name=name,
-        topic_id=topic_id,
-        error_code=code,
-        error_message=text,
-    )
+    return _result(request, name, topic_id, code, text)

@@ -18,10 +18,11 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.internal_topics import show_internal_topics
+from simulator.listeners.kafka.partition_views import partition_view
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.topic_names import name_problem
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.placement import NO_LEADER, PartitionPlace
+from simulator.log.placement import PartitionPlace
 
 NOT_ASKED = -(1 << 31)
 
@@ -100,17 +101,11 @@ def _described(request: Request, name: str, places: list[tuple[int, PartitionPla
 
 
 def _partition(request: Request, index: int, place: PartitionPlace) -> Any:
-    alive = request.cluster.placement.running
-    led = place.leader != NO_LEADER
-    return request.schema.make(
+    return partition_view(
+        request,
         "DescribeTopicPartitionsResponsePartition",
-        error_code=ErrorCode.none if led else ErrorCode.leader_not_available,
-        partition_index=index,
-        leader_id=place.leader,
-        leader_epoch=place.leader_epoch,
-        replica_nodes=place.replicas,
-        isr_nodes=place.isr,
+        index,
+        place,
         eligible_leader_replicas=(),
         last_known_elr=(),
-        offline_replicas=tuple(node for node in place.replicas if node not in alive),
     )

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.errors import Refused
 from simulator.listeners.kafka.fetch_sessions import (
     NO_SESSION,
     SESSIONLESS_EPOCH,
@@ -56,11 +57,6 @@ from simulator.log import OffsetOutOfRange, PartitionNotFound, TopicNotFound
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.leader_epochs import UNDEFINED, EpochEnd
 from simulator.log.transaction_index import AbortedTransaction
-
-
-class _Failed(Exception):
-    def __init__(self, code: ErrorCode) -> None:
-        self.code = code
 
 
 class _Found(NamedTuple):
@@ -231,8 +227,8 @@ def _collect(request: Request, granted: Granted) -> _Collected:
     for wanted in granted.wanted:
         try:
             found = _read(request, wanted, min(left, wanted.max_bytes), size == 0)
-        except _Failed as error:
-            found, failed = _Found(wanted, error.code, b"", -1, -1), True
+        except Refused as refused:
+            found, failed = _Found(wanted, refused.code, b"", -1, -1), True
         urgent = urgent or found.parted is not None
         left -= len(found.records)
         size += len(found.records)
@@ -244,9 +240,9 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
     """The records of one partition, and its bounds."""
     log, topic = request.cluster.log, _name(request, wanted)
     if topic is None:
-        raise _Failed(ErrorCode.unknown_topic_id)
+        raise Refused(ErrorCode.unknown_topic_id)
     if not request.allowed(Operation.READ, ResourceType.TOPIC, topic):
-        raise _Failed(ErrorCode.topic_authorization_failed)
+        raise Refused(ErrorCode.topic_authorization_failed)
     try:
         start, end = log.bounds(topic, wanted.partition)
         stable = log.transactions.last_stable_offset(topic, wanted.partition)
@@ -258,13 +254,13 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
             follower_too=request.version >= 11,
         )
         if code is not ErrorCode.none:
-            raise _Failed(code)
+            raise Refused(code)
         if wanted.last_fetched_epoch != NO_EPOCH:
             parted = _parted(request, topic, wanted)
             if parted is not None:
                 return _Found(wanted, ErrorCode.none, b"", start, end, parted, stable)
         if not start <= wanted.offset <= end:
-            raise _Failed(ErrorCode.offset_out_of_range)
+            raise Refused(ErrorCode.offset_out_of_range)
         if not first and limit <= 0:
             return _Found(wanted, ErrorCode.none, b"", start, end, None, stable)
         committed = is_committed(request)
@@ -272,9 +268,9 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
             topic, wanted.partition, wanted.offset, max(limit, 0), committed=committed
         )
     except (TopicNotFound, PartitionNotFound):
-        raise _Failed(ErrorCode.unknown_topic_or_partition) from None
+        raise Refused(ErrorCode.unknown_topic_or_partition) from None
     except OffsetOutOfRange:
-        raise _Failed(ErrorCode.offset_out_of_range) from None
+        raise Refused(ErrorCode.offset_out_of_range) from None
     if not first and batches and len(batches[0]) > limit:
         batches = []
     records = batches[0] if len(batches) == 1 else Pieces(batches)
@@ -288,7 +284,7 @@ def _parted(request: Request, topic: str, wanted: Wanted) -> EpochEnd | None:
     """Where the history that the client has read ends in this log, unless it is the same."""
     ended = request.cluster.log.epoch_end(topic, wanted.partition, wanted.last_fetched_epoch)
     if ended.epoch == UNDEFINED:
-        raise _Failed(ErrorCode.offset_out_of_range)
+        raise Refused(ErrorCode.offset_out_of_range)
     same = ended.epoch == wanted.last_fetched_epoch and ended.end_offset >= wanted.offset
     return None if same else ended
 

@@ -33,12 +33,12 @@ from simulator.listeners.kafka.internal_topics import (
     create_internal_topic,
     show_internal_topics,
 )
+from simulator.listeners.kafka.partition_views import partition_view
 from simulator.listeners.kafka.permissions import cluster_authorized_operations, may_create
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.topic_names import collision
 from simulator.log import InvalidTopicName, TopicInfo
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.placement import NO_LEADER, PartitionPlace
 from simulator.log.topic import check_topic_name
 
 NOT_ASKED = -(1 << 31)
@@ -160,23 +160,8 @@ def _described(request: Request, info: TopicInfo) -> Any:
         topic_id=info.topic_id,
         is_internal=info.internal,
         partitions=tuple(
-            _partition(request, index, place)
+            partition_view(request, "MetadataResponsePartition", index, place)
             for index, place in enumerate(request.cluster.places(info.name))
         ),
         topic_authorized_operations=operations,
-    )
-
-
-def _partition(request: Request, index: int, place: PartitionPlace) -> Any:
-    alive = request.cluster.placement.running
-    led = place.leader != NO_LEADER
-    return request.schema.make(
-        "MetadataResponsePartition",
-        error_code=ErrorCode.none if led else ErrorCode.leader_not_available,
-        partition_index=index,
-        leader_id=place.leader,
-        leader_epoch=place.leader_epoch,
-        replica_nodes=place.replicas,
-        isr_nodes=place.isr,
-        offline_replicas=tuple(node for node in place.replicas if node not in alive),
     )

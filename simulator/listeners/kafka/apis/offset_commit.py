@@ -19,8 +19,9 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.permissions import partition_refusal
 from simulator.listeners.kafka.registry import Request, api
-from simulator.log import InvalidGroup, PartitionNotFound, TopicNotFound
+from simulator.log import InvalidGroup
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.groups import NO_EPOCH, Commit
 
@@ -76,12 +77,9 @@ def _stored(request: Request, topic: str | None, partition: Any, refused: ErrorC
         return refused
     if topic is None:
         return ErrorCode.unknown_topic_id
-    if not request.allowed(Operation.READ, ResourceType.TOPIC, topic):
-        return ErrorCode.topic_authorization_failed
-    try:
-        request.cluster.log.bounds(topic, partition.partition_index)
-    except (TopicNotFound, PartitionNotFound):
-        return ErrorCode.unknown_topic_or_partition
+    problem = partition_refusal(request, Operation.READ, topic, partition.partition_index)
+    if problem is not ErrorCode.none:
+        return problem
     if refused is not ErrorCode.none:
         return refused
     body = request.body

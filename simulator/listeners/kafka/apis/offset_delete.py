@@ -17,6 +17,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.listeners.kafka.group_views import CONSUMERS, is_subscribed
+from simulator.listeners.kafka.permissions import partition_refusal
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log.acls import Operation, ResourceType
 
@@ -65,10 +66,9 @@ def _refused(request: Request) -> ErrorCode:
 
 def _deleted(request: Request, topic: str, partition: int) -> ErrorCode:
     log, name = request.cluster.log, request.body.group_id
-    if not request.allowed(Operation.READ, ResourceType.TOPIC, topic):
-        return ErrorCode.topic_authorization_failed
-    if not log.has_topic(topic) or not 0 <= partition < log.shape(topic)[1]:
-        return ErrorCode.unknown_topic_or_partition
+    code = partition_refusal(request, Operation.READ, topic, partition)
+    if code is not ErrorCode.none:
+        return code
     if is_subscribed(request.cluster.groups, log, name, topic):
         return ErrorCode.group_subscribed_to_topic
     log.groups.delete_commits(name, [(topic, partition)])

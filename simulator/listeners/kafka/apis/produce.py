@@ -45,7 +45,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from simulator.errors import SimulatorError
-from simulator.listeners.kafka.errors import ProtocolViolation
+from simulator.listeners.kafka.errors import ProtocolViolation, Refused
 from simulator.listeners.kafka.event_checks import BadEvents, unchecked_records
 from simulator.listeners.kafka.leadership import current_leader, leader_error, node_endpoints
 from simulator.listeners.kafka.registry import NO_RESPONSE, Request, api
@@ -87,13 +87,12 @@ _CODES: dict[type[SimulatorError], ErrorCode] = {
 _END_OF_DATES = 253_402_300_800_000  # milliseconds; the codec has dates up to here
 
 
-class _Refused(SimulatorError):
-    """A batch that is not stored; `records` are the bad ones of it, with the reason for each."""
+class _RefusedEvents(Refused):
+    """A batch that is not stored because of some of its `records`, with the reason for each."""
 
-    def __init__(self, code: ErrorCode, text: str, records: dict[int, str] | None = None) -> None:
-        self.code = code
-        self.records = records or {}
-        super().__init__(text)
+    def __init__(self, text: str, records: dict[int, str]) -> None:
+        self.records = records
+        super().__init__(ErrorCode.invalid_record, text)
 
 
 @api(0, "produce", (3, 13), advertised_min=0)
@@ -137,8 +136,10 @@ def _partition(request: Request, topic: str | None, partition: Any) -> tuple[Any
     try:
         data = partition.records or b""
         offset, start, stored_at = _append(request, topic, partition.index, data)
-    except _Refused as refused:
-        code, text, records = refused.code, str(refused) or None, refused.records
+    except Refused as refused:
+        code, text = refused.code, refused.text
+        if isinstance(refused, _RefusedEvents):
+            records = refused.records
         if code is ErrorCode.not_leader_or_follower and request.version >= 10:
             leader = current_leader(request, topic, partition.index)
     except InvalidBatch as error:
@@ -192,26 +193,26 @@ def _append(
     That is None where the producer's times are kept and the batch is new.
     """
     if request.body.acks not in (-1, 0, 1):
-        raise _Refused(
+        raise Refused(
             ErrorCode.invalid_required_acks, f"acks={request.body.acks} is none of 0, 1 and -1"
         )
     if topic is None:
-        raise _Refused(ErrorCode.unknown_topic_id, "no topic has this id")
+        raise Refused(ErrorCode.unknown_topic_id, "no topic has this id")
     if not request.allowed(Operation.WRITE, ResourceType.TOPIC, topic):
-        raise _Refused(ErrorCode.topic_authorization_failed, "")
+        raise Refused(ErrorCode.topic_authorization_failed)
     log = request.cluster.log
     log.bounds(topic, partition)
     code = leader_error(request, topic, partition)
     if code is not ErrorCode.none:
-        raise _Refused(code, f"broker {request.node_id} does not lead {topic}-{partition}")
+        raise Refused(code, f"broker {request.node_id} does not lead {topic}-{partition}")
     if topic in INTERNAL:
-        raise _Refused(ErrorCode.invalid_topic_exception, "")
+        raise Refused(ErrorCode.invalid_topic_exception)
     rules = log.rules(topic)
     if request.body.acks == -1 and rules.min_insync > 1:
         _check_in_sync(request, topic, partition, rules.min_insync)
     batch = parse_batch(data)
     if batch.compression == ZSTD and request.version < 7:
-        raise _Refused(
+        raise Refused(
             ErrorCode.unsupported_compression_type,
             "Produce requests before version 7 may not use zstd",
         )
@@ -241,7 +242,7 @@ def _check_in_sync(request: Request, topic: str, partition: int, wanted: int) ->
     wanted = min(wanted, len(place.replicas))
     if len(place.isr) < wanted:
         live = ",".join(map(str, place.isr))
-        raise _Refused(
+        raise Refused(
             ErrorCode.not_enough_replicas,
             f"The size of the current ISR : {len(place.isr)} is insufficient to satisfy the "
             f"min.isr requirement of {wanted} for partition {topic}-{partition}, live replica(s) "
@@ -253,11 +254,11 @@ def _admit(request: Request, place: Place, batch: Batch) -> None:
     """Refuse a batch that does not belong to the transaction which it says it does."""
     name, version = request.body.transactional_id, request.version
     if name is None or not request.allowed(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, name):
-        raise _Refused(ErrorCode.transactional_id_authorization_failed, "")
+        raise Refused(ErrorCode.transactional_id_authorization_failed)
     producer = Producer(batch.producer_id, batch.producer_epoch)
     adds = version >= FIRST_BUMPING_PRODUCE
     error = ErrorCode(request.cluster.transactions.admit(name, producer, place, adds=adds).value)
-    text = ""
+    text = None
     if error is ErrorCode.transaction_abortable and version < FIRST_ABORTABLE:
         error, text = ErrorCode.invalid_txn_state, "Partition was not added to the transaction"
     if error is ErrorCode.concurrent_transactions and not adds:
@@ -267,7 +268,7 @@ def _admit(request: Request, place: Place, batch: Batch) -> None:
             "CONCURRENT_TRANSACTIONS"
         )
     if error is not ErrorCode.none:
-        raise _Refused(error, text)
+        raise Refused(error, text)
 
 
 def _checked(request: Request, topic: str, batch: Batch) -> Unchecked:
@@ -277,8 +278,7 @@ def _checked(request: Request, topic: str, batch: Batch) -> Unchecked:
         return unchecked_records(cluster.event_checks, cluster.publisher.catalog, topic, batch)
     except BadEvents as bad:
         first, reason = next(iter(bad.records.items()))
-        raise _Refused(
-            ErrorCode.invalid_record,
+        raise _RefusedEvents(
             f"{len(bad.records)} of {batch.records} records are refused; record {first}: {reason}",
             bad.records,
         ) from None

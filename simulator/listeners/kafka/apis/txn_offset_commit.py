@@ -22,9 +22,9 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.permissions import partition_refusal
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.transactions import FIRST_BUMPING_OFFSET_COMMIT
-from simulator.log import PartitionNotFound, TopicNotFound
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.groups import NO_EPOCH, Commit
 from simulator.log.pending_offsets import offsets_place
@@ -106,13 +106,7 @@ def _refused(request: Request) -> ErrorCode:
 
 def _problem(request: Request, topic: str, partition: Any) -> ErrorCode:
     """What is wrong with one offset."""
-    if not request.allowed(Operation.READ, ResourceType.TOPIC, topic):
-        return ErrorCode.topic_authorization_failed
-    try:
-        request.cluster.log.bounds(topic, partition.partition_index)
-    except (TopicNotFound, PartitionNotFound):
-        return ErrorCode.unknown_topic_or_partition
-    return ErrorCode.none
+    return partition_refusal(request, Operation.READ, topic, partition.partition_index)
 
 
 def _store(request: Request, topic: str, partition: Any, refused: ErrorCode) -> ErrorCode:

@@ -73,7 +73,6 @@ SESSION_CODES: Final = frozenset(
 
 MESSAGE: Final = "a fault answers so"
 _ITEM_KEYS: Final = frozenset({*TOPIC_KEYS, *PARTITION_KEYS})
-_OFFSET_FETCH: Final = 9
 
 
 def error_answer(response: Any, request: Any, code: ErrorCode) -> Any:
