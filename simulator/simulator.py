@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from simulator.errors import SimulatorError
+from simulator.handler_targets import HandlerTargets
 from simulator.instants import instant_ns
 from simulator.kafka_control import AsyncKafkaControl, StoryBrokers
 from simulator.listeners.grpc import GrpcListener
@@ -112,6 +113,7 @@ class AsyncSimulator:
                 chat=self.chat,
                 control=self,
                 kafka=self.kafka,
+                targets=HandlerTargets(lambda: self.handlers),
                 speed=self.settings.speed,
             )
             self._target = await self._listener.start()

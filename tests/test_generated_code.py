@@ -44,7 +44,7 @@ def test_outputs_are_as_they_were_generated(generate):
     assert present <= outputs.keys(), STALE
 
 
-@pytest.mark.parametrize("name", ["broker", "chat", "kafka", "record", "scenarios"])
+@pytest.mark.parametrize("name", ["broker", "chat", "handlers", "kafka", "record", "scenarios"])
 def test_modules_hold_what_protoc_reads_from_the_sources(generate, tmp_path, name):
     """Whatever version of protoc is at hand: the descriptors are the same."""
     pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")

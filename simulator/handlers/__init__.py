@@ -1,7 +1,7 @@
 """Events pushed to event handler apps: one `OnMessage` call each, the way the platform does it."""
 
 from simulator.handlers.delivery import Delivery
-from simulator.handlers.handlers import HandlerError, Handlers, NotDelivered
+from simulator.handlers.handlers import HandlerError, Handlers, NotDelivered, TargetNotFound
 from simulator.handlers.hosting import NoHandler
 from simulator.handlers.report import DeliveryReport, DeliveryState, EventReport, Outcome
 from simulator.handlers.settings import Chaos, DeliverySettings, InvalidDeliverySetting
@@ -19,4 +19,5 @@ __all__ = [
     "NoHandler",
     "NotDelivered",
     "Outcome",
+    "TargetNotFound",
 ]

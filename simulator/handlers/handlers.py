@@ -26,11 +26,22 @@ logger = logging.getLogger("simulator.handlers")
 
 
 class HandlerError(SimulatorError):
-    """A target that cannot be added, or that is not there."""
+    """A target that cannot be added."""
+
+
+class TargetNotFound(HandlerError):
+    """There is no such target."""
 
 
 class NotDelivered(SimulatorError, AssertionError):
-    """An event was not handled in time; the text says what became of it at each target."""
+    """An event was not handled; the text says what became of it at each target.
+
+    `late`: it may still be, but the time is over.
+    """
+
+    def __init__(self, text: str, *, late: bool = False) -> None:
+        self.late = late
+        super().__init__(text)
 
 
 class Handlers:
@@ -106,7 +117,7 @@ class Handlers:
         delivery = self._deliveries.get(target)
         if delivery is None:
             hint = did_you_mean(closest(target, self._deliveries))
-            raise HandlerError(f"{target} is no target{hint}")
+            raise TargetNotFound(f"{target} is no target{hint}")
         return delivery
 
     def reset(self) -> None:
@@ -143,7 +154,8 @@ class Handlers:
         outcomes = {d.target: d.outcome(event_id) for d in self._deliveries.values()}
         good = {Outcome.HANDLED, Outcome.UNIMPLEMENTED}
         if not good.issuperset(outcomes.values()) or Outcome.HANDLED not in outcomes.values():
-            raise NotDelivered(self._why_not(event_id, outcomes, timeout))
+            late = None in outcomes.values()
+            raise NotDelivered(self._why_not(event_id, outcomes, timeout), late=late)
 
     async def wait_idle(self, timeout: float = 5.0, target: str | None = None) -> None:
         """Return when a target, or every one, has dealt with all that is there; NotDelivered."""
@@ -159,7 +171,7 @@ class Handlers:
                 for report in self.reports()
             ]
             text = "\n".join([f"not everything was delivered within {timeout:g} s:", *lines])
-            raise NotDelivered(text) from None
+            raise NotDelivered(text, late=True) from None
 
     def _why_not(
         self, event_id: str, outcomes: Mapping[str, Outcome | None], timeout: float

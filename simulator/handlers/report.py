@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, Final
 
-KEPT_LATENCIES: Final = 10_000
+KEPT_LATENCIES: Final = 4_000
 """Of each event type; p50 and p99 are those of the last so many calls."""
 
 KEPT_EVENTS: Final = 100_000

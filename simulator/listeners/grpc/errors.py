@@ -62,6 +62,24 @@ class NoKafka(ListenerError):
         super().__init__("this simulator has no Kafka listener")
 
 
+class NoHandlers(ListenerError):
+    """The call is about event handler apps, and this simulator delivers to none."""
+
+    def __init__(self) -> None:
+        super().__init__("this simulator delivers no events")
+
+
+class NoSuchTarget(ListenerError):
+    """Nothing is delivered to this address; the text may name one that was meant."""
+
+
+class TargetExists(ListenerError):
+    """Events are delivered to this address already."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(f"{target} is a target already; remove it first")
+
+
 class WaitOver(ListenerError):
     """What a call waited for did not come in time; the text says what came instead."""
 

@@ -15,6 +15,7 @@ from simulator.listeners.grpc.calls import Calls, bind
 from simulator.listeners.grpc.chat import ChatServicer
 from simulator.listeners.grpc.control import Control
 from simulator.listeners.grpc.errors import AddressUnavailable
+from simulator.listeners.grpc.handlers import HandlersServicer, Targets
 from simulator.listeners.grpc.kafka import KafkaBrokers, KafkaServicer
 from simulator.listeners.grpc.limits import (
     KEEPALIVE_TIME_MS,
@@ -30,13 +31,14 @@ from simulator.log import TopicLog
 from simulator.publishing import Publisher
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.player import Player
-from simulator.v1 import broker_pb2, chat_pb2, kafka_pb2, scenarios_pb2
+from simulator.v1 import broker_pb2, chat_pb2, handlers_pb2, kafka_pb2, scenarios_pb2
 
 SERVICES = (
     broker_pb2.DESCRIPTOR.services_by_name["Broker"],
     scenarios_pb2.DESCRIPTOR.services_by_name["Scenarios"],
     chat_pb2.DESCRIPTOR.services_by_name["Chat"],
     kafka_pb2.DESCRIPTOR.services_by_name["Kafka"],
+    handlers_pb2.DESCRIPTOR.services_by_name["Handlers"],
 )
 
 OPTIONS: tuple[tuple[str, int], ...] = (
@@ -73,12 +75,13 @@ class GrpcListener:
         chat: LiveChat,
         control: Control,
         kafka: KafkaBrokers | None = None,
+        targets: Targets | None = None,
         speed: float | None = None,
     ) -> None:
         """Bind nothing yet. Port 0 takes a free one.
 
-        `kafka` are the brokers that calls can be about. `speed` counts for plays that are asked for
-        without one; see `Player.start`.
+        `kafka` are the brokers that calls can be about, `targets` the event handler apps. `speed`
+        counts for plays that are asked for without one; see `Player.start`.
         """
         self._host = host
         self._port = port
@@ -89,6 +92,7 @@ class GrpcListener:
             ScenariosServicer(player, catalog, speed),
             ChatServicer(chat),
             KafkaServicer(kafka),
+            HandlersServicer(targets),
         )
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None

@@ -16,7 +16,7 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from simulator.v1 import broker_pb2, chat_pb2, kafka_pb2, scenarios_pb2
+from simulator.v1 import broker_pb2, chat_pb2, handlers_pb2, kafka_pb2, scenarios_pb2
 
 ALPHA_PACKAGE = "grpc.reflection.v1alpha"
 PACKAGE = "grpc.reflection.v1"
@@ -47,6 +47,7 @@ def _pool(events: descriptor_pb2.FileDescriptorSet) -> descriptor_pool.Descripto
         broker_pb2,
         chat_pb2,
         kafka_pb2,
+        handlers_pb2,
         scenarios_pb2,
         health_pb2,
         reflection_pb2,

@@ -17,6 +17,8 @@ CODES: tuple[tuple[type[SimulatorError], grpc.StatusCode], ...] = (
     (errors.InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.ShuttingDown, grpc.StatusCode.UNAVAILABLE),
     (errors.WaitOver, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (errors.NoSuchTarget, grpc.StatusCode.NOT_FOUND),
+    (errors.TargetExists, grpc.StatusCode.ALREADY_EXISTS),
     (errors.SubscriptionEnded, grpc.StatusCode.NOT_FOUND),
     (errors.NotPublishedYet, grpc.StatusCode.OUT_OF_RANGE),
     (snapshots.SnapshotNotFound, grpc.StatusCode.NOT_FOUND),

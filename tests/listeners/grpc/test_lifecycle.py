@@ -81,7 +81,10 @@ async def test_stop_twice_and_without_start(rooms: Rooms) -> None:
 
 @pytest.mark.parametrize(
     "service",
-    ["", *(f"simulator.v1.{name}" for name in ("Broker", "Scenarios", "Chat", "Kafka"))],
+    [
+        "",
+        *(f"simulator.v1.{name}" for name in ("Broker", "Scenarios", "Chat", "Kafka", "Handlers")),
+    ],
 )
 async def test_health_of_each_service(server: Server, service: str) -> None:
     stub = health_pb2_grpc.HealthStub(server.channel)

@@ -16,7 +16,9 @@ from grpc_rooms import ALICE, Server, event
 
 from simulator.v1 import broker_pb2
 
-OWN_SERVICES = {f"simulator.v1.{name}" for name in ("Broker", "Scenarios", "Chat", "Kafka")}
+OWN_SERVICES = {
+    f"simulator.v1.{name}" for name in ("Broker", "Scenarios", "Chat", "Kafka", "Handlers")
+}
 
 
 class Foreign:
