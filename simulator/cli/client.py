@@ -24,7 +24,9 @@ DEADLINE_S: Final = 15.0
 """For calls that are answered at once; those that follow something have none."""
 
 _REQUEST_FIELD: Final = re.compile(
-    r"(records|topics?|before|from|filter|group|name|yaml)(\[\d+\])?(\.\w+(\[\d+\])?)*: ", re.ASCII
+    r"(records|topics?|before|from|filter|group|name|yaml|target|settings)"
+    r"(\[\d+\])?(\.\w+(\[\d+\])?)*: ",
+    re.ASCII,
 )
 """How an error begins that names the request's field: the command line has no such fields."""
 
@@ -54,46 +56,46 @@ class Client:
     def __init__(self, target: str) -> None:
         """`target` is `host:port`; nothing is connected before the first call."""
         self.target = target
-        self._channel = grpc.insecure_channel(target, options=channel_options(target))
-        self._broker = BrokerStub(self._channel)
-        self._scenarios = ScenariosStub(self._channel)
+        self.channel = grpc.insecure_channel(target, options=channel_options(target))
+        self._broker = BrokerStub(self.channel)
+        self._scenarios = ScenariosStub(self.channel)
 
     def __enter__(self) -> Self:
         interrupts.raise_again()  # the server is told when we leave
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._channel.close()
+        self.channel.close()
 
     # --- topics ----------------------------------------------------------------------------
 
     def topics(self, *names: str) -> list[broker.TopicDescription]:
         """Describe the named topics, or all."""
-        with self._answers():
+        with self.answers():
             request = broker.DescribeTopicsRequest(topics=names)
             return list(self._broker.DescribeTopics(request, timeout=DEADLINE_S).topics)
 
     def groups(self, *names: str) -> list[broker.GroupDescription]:
         """Describe the named groups, or all."""
-        with self._answers():
+        with self.answers():
             request = broker.DescribeGroupsRequest(groups=names)
             return list(self._broker.DescribeGroups(request, timeout=DEADLINE_S).groups)
 
     def create_topic(self, request: broker.CreateTopicRequest) -> broker.TopicDescription:
         """Create a topic."""
-        with self._answers():
+        with self.answers():
             return self._broker.CreateTopic(request, timeout=DEADLINE_S).topic
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic and its records."""
-        with self._answers():
+        with self.answers():
             self._broker.DeleteTopic(broker.DeleteTopicRequest(topic=topic), timeout=DEADLINE_S)
 
     def delete_records(
         self, before: Iterable[record_pb2.TopicPartitionOffset]
     ) -> list[record_pb2.TopicPartitionOffset]:
         """Delete the records before offsets; return where the partitions start now."""
-        with self._answers():
+        with self.answers():
             request = broker.DeleteRecordsRequest(before=before)
             return list(self._broker.DeleteRecords(request, timeout=DEADLINE_S).start_offsets)
 
@@ -101,14 +103,14 @@ class Client:
 
     def publish(self, request: broker.PublishRequest) -> broker.PublishResponse:
         """Append records, all or none."""
-        with self._answers():
+        with self.answers():
             return self._broker.Publish(request, timeout=DEADLINE_S)
 
     def publish_stream(
         self, requests: Iterator[broker.PublishRequest]
     ) -> broker.PublishStreamResponse:
         """Append the records of many requests, as long as they come."""
-        with self._answers():
+        with self.answers():
             return self._broker.PublishStream(requests)
 
     def subscribe(self, request: broker.SubscribeRequest) -> Subscription:
@@ -117,7 +119,7 @@ class Client:
 
     def acknowledge(self, group: str, offsets: Iterable[record_pb2.TopicPartitionOffset]) -> None:
         """Note that a group has dealt with records up to these."""
-        with self._answers():
+        with self.answers():
             request = broker.AcknowledgeRequest(group=group, offsets=offsets)
             self._broker.Acknowledge(request, timeout=DEADLINE_S)
 
@@ -127,13 +129,13 @@ class Client:
         """Play a story; the last progress has the outcome. Leaving the iterator stops the play."""
         call = self._scenarios.Play(request)
         try:
-            with self._answers():
+            with self.answers():
                 yield from call
         finally:
             call.cancel()
 
     @contextmanager
-    def _answers(self) -> Iterator[None]:
+    def answers(self) -> Iterator[None]:
         """Turn the errors of calls into ones that a user can read."""
         try:
             yield
@@ -171,7 +173,7 @@ class Subscription:
 
     def __iter__(self) -> Iterator[broker.SubscribeResponse]:
         try:
-            with self._client._answers():
+            with self._client.answers():
                 yield from self._call
         except ServerError:
             if not self._cancelled:

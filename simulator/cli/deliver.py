@@ -3,32 +3,58 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from simulator.cli import options
+from simulator.cli import options, terminal
 from simulator.cli.delivery_options import delivery_options, settings_of, target_option
 from simulator.cli.delivery_tables import fit_lines, report_lines
 from simulator.cli.failures import CommandFailed
-from simulator.cli.play import summary_of
+from simulator.cli.play import PlayCommand, Wishes, play_there, summary_of
 from simulator.cli.specs import catalog_of, spec_option
 from simulator.cli.terminal import Progress
 
 if TYPE_CHECKING:
-    from simulator.catalog import Catalog
     from simulator.handlers import DeliveryReport, DeliverySettings
+    from simulator.handlers.compatibility import EventFit
     from simulator.simulator import AsyncSimulator
 
 _LOOK_EVERY_S: Final = 0.1
 
 
-@click.command(short_help="Play stories and deliver their events to event handler apps.")
+class Stories(NamedTuple):
+    """What is played in this process, and how long its delivery may take."""
+
+    names: Sequence[str]
+    seed: int | None
+    start: str | None
+    specs: Sequence[Path]
+    timeout: float
+
+
+@click.command(
+    cls=PlayCommand, short_help="Play stories and deliver their events to event handler apps."
+)
 @click.argument("stories", nargs=-1)
 @target_option
+@click.option(
+    "--server",
+    type=options.Server(),
+    metavar="[HOST:PORT]",
+    help=f"Deliver what is on a running simulator, {options.DEFAULT_SERVER} unless an address "
+    f"follows or {options.SERVER_VARIABLE} is set. Without STORIES that is what is done anyway, "
+    "until Ctrl-C.",
+)
 @options.seed_option
+@click.option(
+    "--start",
+    type=options.Instant(),
+    help="When the stories begin, such as 2026-01-31T18:00:00Z; instead of the scripts' own.",
+)
 @spec_option
 @delivery_options
 @click.option(
@@ -52,7 +78,9 @@ def deliver(
     /,
     stories: Sequence[str],
     targets: Sequence[str],
+    server: str | None,
     seed: int | None,
+    start: str | None,
     specs: Sequence[Path],
     timeout: float,
     check: bool,
@@ -63,33 +91,27 @@ def deliver(
     """Play STORIES, of the library by name or scripts by path, and deliver every event.
 
     Each event is one call of OnMessage, in the typed form that the app was generated for. The exit
-    status is 1 if an event is given up or not delivered in time. A running simulator delivers what
-    happens on it with simulator serve --deliver-to.
+    status is 1 if an event is given up or not delivered in time.
     """
-    import asyncio  # not for --help
-
-    catalog = catalog_of(specs)
+    wanted = Stories(stories, seed, start, specs, timeout)
     if check:
-        _check(targets, catalog, as_json=as_json)
+        _check(targets, server, specs, as_json=as_json)
         return
-    if not stories:
-        raise click.UsageError("name a STORY to play, or use --check", ctx)
     settings = settings_of(**given)
     if check_idempotent:
-        from simulator.cli.idempotency import differing_answers
+        if server is not None or not stories:
+            text = "--check-idempotent plays here: name a STORY, and leave --server out"
+            raise click.UsageError(text, ctx)
+        _check_idempotent(wanted, targets, settings)
+    elif server is None and stories:
+        _report_all(*_here(wanted, targets, settings, as_json=as_json), as_json=as_json)
+    else:
+        there = server or options.default_server()
+        _report_all(*_there(there, wanted, targets, settings, as_json=as_json), as_json=as_json)
 
-        for target in targets:
-            lines = asyncio.run(
-                differing_answers(stories, target, seed, settings, timeout, catalog)
-            )
-            if lines:
-                text = "\n".join(f"  {line}" for line in lines)
-                raise CommandFailed(f"{target} does not treat repeats as it did the first:\n{text}")
-            click.echo(f"{target}: every event was answered alike, once and when repeated")
-        return
-    reports, late = asyncio.run(
-        _deliver(stories, targets, seed, settings, timeout, catalog, quiet=as_json)
-    )
+
+def _report_all(reports: list[DeliveryReport], late: str, *, as_json: bool) -> None:
+    """Print how it went; fails where something was not delivered."""
     if as_json:
         click.echo(json.dumps([report.to_json() for report in reports], indent=2))
     else:
@@ -102,13 +124,16 @@ def deliver(
         raise CommandFailed(f"{given_up} event{'' if given_up == 1 else 's'} given up")
 
 
-def _check(targets: Sequence[str], catalog: Catalog, *, as_json: bool) -> None:
+# --- asking the apps -----------------------------------------------------------------------
+
+
+def _check(
+    targets: Sequence[str], server: str | None, specs: Sequence[Path], *, as_json: bool
+) -> None:
     """Print how each event fits each app; fails where one would be misread."""
-    import asyncio
+    from simulator.handlers.compatibility import Fit
 
-    from simulator.handlers.compatibility import Fit, check_app
-
-    found = {target: asyncio.run(check_app(target, catalog)) for target in targets}
+    found = _fits(targets, server, specs)
     if as_json:
         rows = {
             target: [
@@ -132,15 +157,48 @@ def _check(targets: Sequence[str], catalog: Catalog, *, as_json: bool) -> None:
         raise CommandFailed(f"the app would misread {', '.join(wrong)}")
 
 
+def _fits(
+    targets: Sequence[str], server: str | None, specs: Sequence[Path]
+) -> dict[str, list[EventFit]]:
+    if server is not None:
+        from simulator.cli.delivery_server import DeliveryClient
+
+        with DeliveryClient(server) as client:
+            return {target: client.check(target) for target in targets}
+    import asyncio
+
+    from simulator.handlers.compatibility import check_app
+
+    catalog = catalog_of(specs)
+    return {target: asyncio.run(check_app(target, catalog)) for target in targets}
+
+
+def _check_idempotent(wanted: Stories, targets: Sequence[str], settings: DeliverySettings) -> None:
+    import asyncio
+
+    from simulator.cli.idempotency import differing_answers
+
+    for target in targets:
+        lines = asyncio.run(differing_answers(wanted, target, settings))
+        if lines:
+            text = "\n".join(f"  {line}" for line in lines)
+            raise CommandFailed(f"{target} does not treat repeats as it did the first:\n{text}")
+        click.echo(f"{target}: every event was answered alike, once and when repeated")
+
+
+# --- in this process -----------------------------------------------------------------------
+
+
+def _here(
+    wanted: Stories, targets: Sequence[str], settings: DeliverySettings, *, as_json: bool
+) -> tuple[list[DeliveryReport], str]:
+    import asyncio
+
+    return asyncio.run(_deliver(wanted, targets, settings, quiet=as_json))
+
+
 async def _deliver(
-    stories: Sequence[str],
-    targets: Sequence[str],
-    seed: int | None,
-    settings: DeliverySettings,
-    timeout: float,
-    catalog: Catalog,
-    *,
-    quiet: bool,
+    wanted: Stories, targets: Sequence[str], settings: DeliverySettings, *, quiet: bool
 ) -> tuple[list[DeliveryReport], str]:
     """The reports, and what is late: empty where everything was dealt with."""
     import asyncio
@@ -148,17 +206,18 @@ async def _deliver(
     from simulator.handlers import NotDelivered
     from simulator.simulator import AsyncSimulator, Settings
 
-    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None, catalog=catalog)) as sim:
+    without_doors = Settings(grpc_port=None, kafka_port=None, catalog=catalog_of(wanted.specs))
+    async with AsyncSimulator(without_doors) as sim:
         for target in targets:
             sim.handlers.add(target, settings)
-        for story in stories:
-            await _play(sim, story, seed, quiet=quiet)
+        for story in wanted.names:
+            await _play(sim, story, wanted, quiet=quiet)
         late = ""
         with Progress(quiet=quiet) as progress:
-            idle = asyncio.ensure_future(sim.handlers.wait_idle(timeout))
+            idle = asyncio.ensure_future(sim.handlers.wait_idle(wanted.timeout))
             while not idle.done():
                 await asyncio.wait({idle}, timeout=_LOOK_EVERY_S)
-                progress.update(lambda: _how_far(sim))
+                progress.update(lambda: _how_far(sim.handlers.reports()))
             try:
                 idle.result()
             except NotDelivered as error:
@@ -166,8 +225,8 @@ async def _deliver(
         return sim.handlers.reports(), late
 
 
-async def _play(sim: AsyncSimulator, story: str, seed: int | None, *, quiet: bool) -> None:
-    outcome = await sim.start_play(story, seed=seed).wait()
+async def _play(sim: AsyncSimulator, story: str, wanted: Stories, *, quiet: bool) -> None:
+    outcome = await sim.start_play(story, seed=wanted.seed, start=wanted.start).wait()
     summary = summary_of(outcome)
     if not quiet:
         click.echo(summary.head())
@@ -176,9 +235,60 @@ async def _play(sim: AsyncSimulator, story: str, seed: int | None, *, quiet: boo
         raise CommandFailed(f"{summary.name}: {summary.verdict}")
 
 
-def _how_far(sim: AsyncSimulator) -> str:
+# --- on a running simulator ----------------------------------------------------------------
+
+
+def _there(
+    server: str,
+    wanted: Stories,
+    targets: Sequence[str],
+    settings: DeliverySettings,
+    *,
+    as_json: bool,
+) -> tuple[list[DeliveryReport], str]:
+    """Deliver what is there until all that the stories make is; without stories, until Ctrl-C."""
+    from simulator.cli.delivery_server import LOOK_EVERY_S, DeliveryClient
+    from simulator.handlers import NotDelivered
+
+    with (
+        DeliveryClient(server) as client,
+        client.targets(targets, settings),
+        Progress(quiet=as_json) as progress,
+    ):
+
+        def look() -> None:
+            progress.update(lambda: _how_far(client.reports(targets)))
+
+        for story in wanted.names:
+            wishes = Wishes(
+                story, wanted.seed, wanted.start, None, {}, validate=True, specs=wanted.specs
+            )
+            summary = play_there(server, wishes, progress, as_json=False)
+            progress.clear()
+            if not as_json:
+                click.echo(summary.head())
+            if not summary.passed:
+                summary.explain()
+                raise CommandFailed(f"{summary.name}: {summary.verdict}")
+        if wanted.names:
+            try:
+                return client.wait_idle(targets, wanted.timeout, look), ""
+            except NotDelivered as error:
+                return client.reports(targets), str(error)
+        click.secho(f"delivering what is on {server}; Ctrl-C ends it", dim=True, err=True)
+        try:
+            while True:
+                client.reports(targets)  # fails when the server has gone
+                look()
+                time.sleep(LOOK_EVERY_S)
+        except KeyboardInterrupt:
+            terminal.leave_line()  # the usual way to end it
+        return client.reports(targets), ""
+
+
+def _how_far(reports: Sequence[DeliveryReport]) -> str:
     return "; ".join(
-        f"{report.target}: {report.state.value}, {report.lag:,} to come"
-        + (f" ({report.reason})" if report.reason else "")
-        for report in sim.handlers.reports()
+        f"{report.target}: {report.state.value}, {report.total.handled:,} handled, "
+        f"{report.lag:,} to come" + (f" ({report.reason})" if report.reason else "")
+        for report in reports
     )

@@ -53,6 +53,18 @@ def delivery_options(command: F) -> F:
     for decorate in reversed(
         (
             click.option(
+                "--group",
+                metavar="NAME",
+                help="The group whose offsets say how far it is; handlers.HOST:PORT otherwise.",
+            ),
+            click.option(
+                "--topic",
+                "topics",
+                multiple=True,
+                metavar="TOPIC",
+                help="Deliver what is on this topic alone. May be repeated.",
+            ),
+            click.option(
                 "--batch-size",
                 type=click.IntRange(1),
                 metavar="N",

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from simulator.cli.specs import catalog_of
 from simulator.handlers import Chaos, DeliverySettings
 
 if TYPE_CHECKING:
-    from simulator.catalog import Catalog
+    from simulator.cli.deliver import Stories
     from simulator.handlers.app import Answer
     from simulator.handlers.delivery import Answered
 
 
-async def differing_answers(
-    stories: Sequence[str],
-    target: str,
-    seed: int | None,
-    settings: DeliverySettings,
-    timeout: float,
-    catalog: Catalog | None = None,
-) -> list[str]:
+async def differing_answers(wanted: Stories, target: str, settings: DeliverySettings) -> list[str]:
     """Deliver all events once, and then each twice in another order; a line for each difference.
 
     An event that is answered with one status code at first and with another when it comes again
@@ -40,13 +33,14 @@ async def differing_answers(
         return answered
 
     chaos = Chaos(duplicate=True, shuffle=True)
-    async with AsyncSimulator(Settings(grpc_port=None, kafka_port=None, catalog=catalog)) as sim:
-        for story in stories:
-            await sim.play(story, seed=seed)
+    without_doors = Settings(grpc_port=None, kafka_port=None, catalog=catalog_of(wanted.specs))
+    async with AsyncSimulator(without_doors) as sim:
+        for story in wanted.names:
+            await sim.play(story, seed=wanted.seed, start=wanted.start)
         for number, each in enumerate((settings, replace(settings, chaos=chaos))):
             once = replace(each, group=f"idempotency-{number}")
             sim.handlers.add(target, once, answered=hears(number))
-            await sim.handlers.wait_idle(timeout)
+            await sim.handlers.wait_idle(wanted.timeout)
             await sim.handlers.remove(target)
     first, again = rounds
     return [

@@ -142,7 +142,7 @@ def play(
                 "--no-validate is a setting of the server: simulator serve --no-validate", ctx
             )
         else:
-            summary = _play_there(server, wishes, progress, as_json=as_json)
+            summary = play_there(server, wishes, progress, as_json=as_json)
     if not quiet:
         # With --json, standard output belongs to the program that reads it.
         click.echo(summary.text(), err=as_json)
@@ -238,7 +238,8 @@ def summary_of(outcome: Outcome) -> Summary:
 # --- on a running simulator ----------------------------------------------------------------
 
 
-def _play_there(server: str, wishes: Wishes, progress: Progress, *, as_json: bool) -> Summary:
+def play_there(server: str, wishes: Wishes, progress: Progress, *, as_json: bool) -> Summary:
+    """Play a story on a running simulator, and sum it up."""
     from simulator.cli.client import Client
 
     request, name = _request(wishes)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from command_line import run
+import pytest
+from command_line import run, served, started
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "handlers"))
 from handler_apps import Call, HandlerApp
@@ -74,7 +77,7 @@ async def test_an_app_that_is_idempotent_and_one_that_is_not() -> None:
 
 def test_wrong_usage() -> None:
     for arguments, text in (
-        (["--to", "6565"], "name a STORY to play, or use --check"),
+        (["--to", "6565", "--check-idempotent"], "name a STORY, and leave --server out"),
         (["first_connect", "--to", "x"], "is no address"),
         (["first_connect", "--to", "1", "--chaos", "fire"], "is none of duplicate"),
         (["first_connect", "--to", "1", "--chaos", "delay=soon"], "soon"),
@@ -84,3 +87,86 @@ def test_wrong_usage() -> None:
         assert done.returncode == 2
         assert text in done.stderr
         assert "Traceback" not in done.stderr
+
+
+async def test_a_story_on_a_running_simulator() -> None:
+    app = HandlerApp()
+    async with app.served() as target:
+        with served("--speed", "max") as (_, server):
+            done = await deliver("first_connect", "--server", server, "--to", target, "--json")
+            (report,) = json.loads(done.stdout)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert report["total"]["handled"] == len(app.calls) == 2
+            assert (report["state"], report["lag"]) == ("idle", 0)
+            groups = await asyncio.to_thread(run, "groups", "--server", server)
+            assert f"handlers.{target}" in groups.stdout
+            done = await deliver("first_connect", "--server", server, "--to", target)
+            assert "first_connect passed" in done.stdout
+            assert len(app.calls) == 4  # it went on where its group was
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+async def test_what_happens_on_a_running_simulator_until_ctrl_c() -> None:
+    arrived = asyncio.Event()
+
+    def handle(call: Call) -> str:
+        if call.number == 1:
+            arrived.set()
+        return "OK"
+
+    async with HandlerApp(handle).served() as target:
+        with (
+            served("--speed", "max") as (_, server),
+            started("deliver", "--server", server, "--to", target) as cli,
+        ):
+            assert cli.stderr is not None
+            line = await asyncio.to_thread(cli.stderr.readline)
+            assert line.decode() == f"delivering what is on {server}; Ctrl-C ends it\n"
+            await asyncio.to_thread(run, "play", "first_connect", "--server", server)
+            await asyncio.wait_for(arrived.wait(), 30)
+            cli.send_signal(signal.SIGINT)
+            out, _ = await asyncio.to_thread(cli.communicate)
+            assert cli.returncode == 0
+            assert "userDisconnected        1     1" in out.decode()
+            again = await deliver("--server", server, "--to", target, "--check")
+            assert "does not offer server reflection" in again.stderr
+
+
+async def test_an_app_that_a_running_simulator_does_not_reach() -> None:
+    async with HandlerApp().served() as target:
+        pass
+    with served("--speed", "max") as (_, server):
+        done = await deliver(
+            "first_connect", "--server", server, "--to", target, "--timeout", "0.5"
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: not everything was delivered within 0.5 s\n"
+    assert "backing off: user" in done.stdout
+    assert "UNAVAILABLE" in done.stdout
+
+
+async def test_events_of_other_documents(tmp_path: Path) -> None:
+    (tmp_path / "lobby.yaml").write_text(LOBBY)
+    async with HandlerApp().served() as target:
+        done = await deliver("--to", target, "--check", "--spec", str(tmp_path))
+        assert "does not offer server reflection" in done.stderr
+        story = tmp_path / "story.yaml"
+        story.write_text("name: s\nusers: [alice]\nsteps: [{connect: alice}]\n")
+        options = ("--group", "mine", "--topic", "chat", "--start", "2026-01-31T18:00:00Z")
+        spec = str(tmp_path / "lobby.yaml")
+        done = await deliver(str(story), "--to", target, "--spec", spec, *options, "--json")
+    assert done.stderr == ""
+    (report,) = json.loads(done.stdout)
+    assert (report["group"], report["total"]["handled"]) == ("mine", 1)
+
+
+LOBBY = """
+asyncapi: 2.0.0
+info: {title: Lobby, version: 1.0.0}
+channels:
+  lobby:
+    publish:
+      message:
+        name: partyCreated
+        payload: {type: object, properties: {name: {type: string}}}
+"""
