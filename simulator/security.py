@@ -72,6 +72,10 @@ class KafkaSecurity:
         for mechanism in self.mechanisms:
             if mechanism not in MECHANISMS:
                 raise InvalidSetting("mechanisms", mechanism, f"use {', '.join(MECHANISMS)}")
+        users: object = self.users  # a caller may know no types
+        if not isinstance(users, Mapping):
+            rule = 'give passwords by name, such as {"alice": "secret"}'
+            raise InvalidSetting("users", "...", rule)
         for name, password in self.users.items():
             if not isinstance(name, str) or not name or "\0" in name:
                 raise InvalidSetting("users", name, "a user needs a name")
@@ -83,8 +87,11 @@ class KafkaSecurity:
             if not principal.partition(":")[2]:
                 rule = f'write the kind in front, as "User:{principal}"'
                 raise InvalidSetting("super_users", principal, rule)
-        if self.reauthenticate_ms < 0:
-            raise InvalidSetting("reauthenticate_ms", self.reauthenticate_ms, "use at least 0")
+        if not isinstance(self.reauthenticate_ms, int) or self.reauthenticate_ms < 0:
+            rule = "use a number of milliseconds, at least 0"
+            raise InvalidSetting("reauthenticate_ms", self.reauthenticate_ms, rule)
+        if self.tls is not None and not isinstance(self.tls, Tls):
+            raise InvalidSetting("tls", self.tls, "give a Tls(...)")
         if not self.authorize and (self.super_users or self.allow_everyone_if_no_acl_found):
             named = "super_users" if self.super_users else "allow_everyone_if_no_acl_found"
             rule = "it means something with authorize=True only"

@@ -71,25 +71,31 @@ class Settings:
     def __post_init__(self) -> None:
         if self.speed is not None and not 0 < self.speed < float("inf"):
             raise InvalidSetting("speed", self.speed, "use more than 0, or None for virtual time")
-        if self.grpc_port is not None and not 0 <= self.grpc_port <= 65_535:
+        if not _is_port(self.grpc_port):
             rule = "use 1 to 65535, 0 for a free port, or None for no gRPC"
             raise InvalidSetting("grpc_port", self.grpc_port, rule)
-        if self.kafka_port is not None and not 0 <= self.kafka_port <= 65_535:
+        if not _is_port(self.kafka_port):
             rule = "use 1 to 65535, 0 for a free port, or None for no Kafka"
             raise InvalidSetting("kafka_port", self.kafka_port, rule)
         self._check_brokers()
         if self.kafka_validation not in ("reject", "mark", "off"):
             rule = "use reject, mark or off"
             raise InvalidSetting("kafka_validation", self.kafka_validation, rule)
-        if self.max_bytes < 1:
-            raise InvalidSetting("max_bytes", self.max_bytes, "use at least 1")
+        if not isinstance(self.max_bytes, int) or self.max_bytes < 1:
+            raise InvalidSetting("max_bytes", self.max_bytes, "use a number of bytes, at least 1")
         if self.specs and self.catalog is not None:
             rule = "give specs or a catalog, not both"
             raise InvalidSetting("specs", list(self.specs), rule)
         if self.start is not None:
             instant_ns(self.start)
+        config: object = self.config  # a caller may know no types
+        if not isinstance(config, Mapping):
+            rule = 'give names with their values, such as {"num.partitions": 4}'
+            raise InvalidSetting("config", self.config, rule)
         if self.config:
             _check_config(self.config)
+        if self.security is not None and not isinstance(self.security, KafkaSecurity):
+            raise InvalidSetting("security", self.security, "give a KafkaSecurity(...)")
 
     @property
     def kafka_brokers(self) -> Sequence[KafkaBroker]:
@@ -100,6 +106,11 @@ class Settings:
         return [KafkaBroker(1 + n, port + n if port else 0) for n in range(self.brokers)]
 
     def _check_brokers(self) -> None:
+        if isinstance(self.brokers, bool | str) or not (
+            isinstance(self.brokers, int) or all(isinstance(b, KafkaBroker) for b in self.brokers)
+        ):
+            rule = f"use 1 to {MAX_BROKERS}, or a list of KafkaBroker"
+            raise InvalidSetting("brokers", self.brokers, rule)
         number = self.brokers if isinstance(self.brokers, int) else len(self.brokers)
         if not 1 <= number <= MAX_BROKERS:
             raise InvalidSetting("brokers", self.brokers, f"use 1 to {MAX_BROKERS}")
@@ -112,11 +123,18 @@ class Settings:
             raise InvalidSetting("brokers", self.brokers, rule)
 
 
+def _is_port(value: object) -> bool:
+    """Whether a listener can be asked for with it."""
+    return value is None or (isinstance(value, int) and 0 <= value <= 65_535)
+
+
 def _check_config(config: Mapping[str, object]) -> None:
     """Refuse settings of the brokers that there are not, or with values that cannot be."""
     from simulator.listeners.kafka.configs import BrokerConfig, InvalidConfig, UnknownConfig
 
     for name, value in config.items():
+        if not isinstance(name, str):
+            raise InvalidSetting("config", config, "its names are texts")
         try:
             BrokerConfig({name: value})
         except InvalidConfig as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -11,14 +10,11 @@ import pytest
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "kafka.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-IMPORTS = "".join(
-    dict.fromkeys(re.findall(r"^from [^\n]+ import [^\n]+\n", "".join(BLOCKS), re.MULTILINE))
-)
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_examples_run(number: int) -> None:
-    exec(IMPORTS + BLOCKS[number], {"json": json})
+    exec(BLOCKS[number], {})
 
 
 def test_there_are_examples() -> None:

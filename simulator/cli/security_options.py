@@ -112,6 +112,11 @@ def security_of(
         tls = Tls(kafka_tls_cert, kafka_tls_key, client_ca=kafka_tls_client_ca)
     elif kafka_tls_key is not None or kafka_tls_client_ca is not None:
         raise click.UsageError("TLS needs a certificate: give --kafka-tls-cert")
+    if kafka_super_users and not kafka_authorize:
+        raise click.UsageError("--kafka-super-user needs --kafka-authorize")
+    for principal in kafka_super_users:
+        if not principal.partition(":")[2]:
+            raise click.UsageError(f"--kafka-super-user {principal}: write it as User:{principal}")
     if not (users or tls or kafka_authorize or kafka_super_users):
         return None
     return KafkaSecurity(

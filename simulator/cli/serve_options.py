@@ -169,6 +169,8 @@ def settings_of(
             "--broker says it all: leave --brokers, --kafka-port and --no-kafka out"
         )
     secured = {name: others.pop(name) for name in [*others] if name.startswith("kafka_")}
+    if no_kafka and (brokers != 1 or kafka_port != KAFKA_PORT or config or any(secured.values())):
+        raise click.UsageError("--no-kafka leaves Kafka out: leave its other options out, too")
     return Settings(
         security=security_of(**secured),
         kafka_port=None if no_kafka else kafka_port,

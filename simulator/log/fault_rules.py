@@ -112,17 +112,22 @@ class FaultRule:
     def _wrong_name(self) -> str | None:
         wrong = wrong_api(self.api) if self.api is not None else None
         wrong = wrong or (wrong_error(self.error) if self.error is not None else None)
-        if wrong is None and self.partition is not None and self.partition < 0:
-            wrong = f"partition={self.partition}: partitions count from 0"
+        if (
+            wrong is None
+            and self.partition is not None
+            and not (isinstance(self.partition, int) and self.partition >= 0)
+        ):
+            wrong = f"partition={self.partition!r}: partitions count from 0"
         return wrong
 
     def _wrong_count(self) -> str | None:
         for name in ("times", "nth", "every"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                return f"{name}={value}: use at least 1"
-        if self.probability is not None and not 0 < self.probability <= 1:
-            return f"probability={self.probability}: use more than 0, and at most 1"
+            if value is not None and not (isinstance(value, int) and value >= 1):
+                return f"{name}={value!r}: use a whole number, at least 1"
+        chance = self.probability
+        if chance is not None and not (isinstance(chance, int | float) and 0 < chance <= 1):
+            return f"probability={chance!r}: use more than 0, and at most 1"
         if sum(value is not None for value in (self.nth, self.every, self.probability)) > 1:
             return "of nth, every and probability a fault has one"
         return None
@@ -136,8 +141,8 @@ class FaultRule:
                 return f"{name}={value}: use 0 to {MAX_MS}"
         if self.drop is not None and self.drop not in DROPS:
             return f"drop={self.drop!r}: use 'before' or 'after' (the request is handled)"
-        if self.cut is not None and self.cut < 0:
-            return f"cut={self.cut}: use the number of bytes that are still sent, 0 or more"
+        if self.cut is not None and not (isinstance(self.cut, int) and self.cut >= 0):
+            return f"cut={self.cut!r}: use the number of bytes that are still sent, 0 or more"
         if self.restart_after_ms is not None and self.stop_broker is False:
             return "restart_after belongs to stop_broker"
         if self.duplicate and self.api not in ("Produce", None):

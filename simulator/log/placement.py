@@ -41,7 +41,16 @@ class UnknownNode(LogError):
     def __init__(self, node_id: int, known: Iterable[int]) -> None:
         self.node_id = node_id
         names = ", ".join(map(str, known))
-        super().__init__(f"there is no broker {node_id}; the brokers are {names}")
+        super().__init__(f"there is no broker {node_id!r}; the brokers are {names}")
+
+
+class InvalidReplicas(LogError):
+    """A partition has at least one replica, and each on a broker of its own."""
+
+    def __init__(self, replicas: Sequence[int]) -> None:
+        self.replicas = tuple(replicas)
+        held = ", ".join(map(str, replicas)) or "none"
+        super().__init__(f"replicas on {held}: name at least one broker, and each of them once")
 
 
 class NodeStopped(LogError):
@@ -232,9 +241,14 @@ class Placement:
     # Reassignment
 
     def reassign(self, topic_id: UUID, partition: int, replicas: Sequence[int]) -> list[Moved]:
-        """Give a partition other replicas; it is done once all of them run (KIP-455)."""
+        """Give a partition other replicas; it is done once all of them run (KIP-455).
+
+        Raises UnknownNode or InvalidReplicas.
+        """
         for node in replicas:
             self.check(node)
+        if not replicas or len(set(replicas)) < len(replicas):
+            raise InvalidReplicas(replicas)
         place = self._places[topic_id][partition]
         before = [node for node in place.replicas if node not in place.adding]
         place = place._replace(

@@ -97,5 +97,11 @@ def test_files_that_are_no_certificates_are_one_line(tmp_path: Path):
 
 def test_a_super_user_without_acls_is_a_mistake():
     done = run("serve", *FREE_PORTS, "--kafka-super-user", "User:a")
-    assert done.returncode == 1
-    assert "authorize" in done.stderr
+    assert done.returncode == 2
+    assert "--kafka-super-user needs --kafka-authorize" in done.stderr
+
+
+def test_a_super_user_is_named_with_its_kind():
+    done = run("serve", *FREE_PORTS, "--kafka-authorize", "--kafka-super-user", "admin")
+    assert done.returncode == 2
+    assert "write it as User:admin" in done.stderr

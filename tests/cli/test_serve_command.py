@@ -67,6 +67,16 @@ def test_without_kafka_no_port_is_taken_for_it():
         assert ready(process).keys() == {"grpc", "pid"}
 
 
+@pytest.mark.parametrize(
+    "option",
+    [("--brokers", "3"), ("--kafka-port", "9"), ("--config", "a=b"), ("--kafka-user", "a:b")],
+)
+def test_without_kafka_its_options_mean_nothing(option: tuple[str, str]):
+    done = run("serve", "--grpc-port", "0", "--no-kafka", *option)
+    assert done.returncode == 2
+    assert "--no-kafka leaves Kafka out" in done.stderr
+
+
 def test_a_kafka_port_in_use_is_one_line_with_the_port_and_the_option():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -10,6 +10,7 @@ import pytest
 from simulator.log.placement import (
     NO_LEADER,
     CoordinatorKind,
+    InvalidReplicas,
     Node,
     NodeStopped,
     NotAReplica,
@@ -121,6 +122,8 @@ def test_a_leader_is_moved_to_a_replica_that_runs() -> None:
         placement.move_leader(TOPIC, 0, 4)
     with pytest.raises(UnknownNode, match="no broker 5; the brokers are 1, 2, 3, 4"):
         placement.move_leader(TOPIC, 0, 5)
+    with pytest.raises(UnknownNode, match="no broker '3'"):
+        placement.move_leader(TOPIC, 0, "3")  # type: ignore[arg-type]
     placement.stop(1)
     with pytest.raises(NodeStopped, match="broker 1 is stopped"):
         placement.move_leader(TOPIC, 0, 1)
@@ -134,6 +137,15 @@ def test_replicas_move_at_once_where_all_run() -> None:
     placement.reassign(TOPIC, 0, (3,))
     assert place(placement) == PartitionPlace(3, 2, (3,), (3,))
     assert list(placement.reassignments()) == []
+
+
+@pytest.mark.parametrize("replicas", [(), (1, 1), (2, 1, 2)])
+def test_replicas_that_cannot_be(replicas: tuple[int, ...]) -> None:
+    placement = cluster(1, 2, 3)
+    before = place(placement)
+    with pytest.raises(InvalidReplicas, match="at least one broker, and each of them once"):
+        placement.reassign(TOPIC, 0, replicas)
+    assert place(placement) == before
 
 
 def test_replicas_that_are_stopped_are_waited_for() -> None:

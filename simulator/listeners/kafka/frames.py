@@ -74,7 +74,8 @@ class Frames:
         while filled - start >= SIZE_BYTES:
             size = int.from_bytes(common[start : start + SIZE_BYTES], "big", signed=True)
             if not self.least_bytes <= size <= self.max_bytes:
-                raise ProtocolViolation(f"a request of {size} bytes")
+                begun = bytes(common[start : start + SIZE_BYTES])
+                raise ProtocolViolation(f"a request of {size} bytes{_other_protocol(begun)}")
             end = start + SIZE_BYTES + size
             if end > filled:
                 if end - start > _SMALL:
@@ -94,3 +95,14 @@ class Frames:
         self._large = bytearray(min(size, _FIRST_GROWTH))
         self._filled = self._common_filled - start
         self._large[: self._filled] = memoryview(self._common)[start : self._common_filled]
+
+
+def _other_protocol(begun: bytes) -> str:
+    """What a client seems to speak instead, by its first bytes."""
+    if begun.startswith(b"\x16\x03"):
+        return ", which is how TLS begins: the client's security.protocol is not the listener's"
+    if begun == b"PRI ":
+        return ", which is how gRPC begins: this is the port of Kafka"
+    if begun in (b"GET ", b"POST", b"PUT ", b"HEAD"):
+        return ", which is how HTTP begins: this is the port of Kafka"
+    return ""

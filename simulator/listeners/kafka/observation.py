@@ -211,5 +211,8 @@ class _Others:
         if self._near:
             yield "the last of this API: " + " | ".join(self._near)
         if self._counts:
-            counts = (f"{name} {number} times" for name, number in self._counts.items())
+            counts = (
+                name if number == 1 else f"{name} {number} times"
+                for name, number in self._counts.items()
+            )
             yield "what came: " + ", ".join(counts)

@@ -90,6 +90,26 @@ def test_a_misspelt_setting_is_told_at_once() -> None:
         Settings(config={"num.partitions": 0})
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("kafka_port", "9092"),
+        ("grpc_port", "50051"),
+        ("brokers", "3"),
+        ("brokers", True),
+        ("brokers", ["a"]),
+        ("config", ["num.partitions=4"]),
+        ("config", {3: 4}),
+        ("security", "SASL_SSL"),
+        ("max_bytes", "1GiB"),
+    ],
+)
+def test_settings_of_another_type_are_named(setting: str, value: Any) -> None:
+    with pytest.raises(InvalidSetting) as refused:
+        Settings(**{setting: value})
+    assert refused.value.setting == setting
+
+
 @pytest.mark.parametrize("table", ["broker", "topic", "group", "client_metrics"])
 def test_tables_are_whole(table: str) -> None:
     found: dict[str, Any] = dict(definitions(table))

@@ -14,6 +14,7 @@ from kafka_wire import (
     ALTER_PARTITION_REASSIGNMENTS,
     API_VERSIONS,
     DESCRIBE_CLUSTER,
+    DESCRIBE_PRODUCERS,
     DESCRIBE_QUORUM,
     ELECT_LEADERS,
     FETCH,
@@ -481,3 +482,15 @@ async def test_the_quorum_is_described(wires: dict[int, Wire]) -> None:
     assert [node.node_id for node in answer.nodes] == [1, 2, 3]
     for asked in (("t", 0), ("__cluster_metadata", 1)):
         assert error(await described(*asked)) == "unknown_topic_or_partition"
+
+
+async def test_followers_tell_the_producers_of_a_partition(wires: dict[int, Wire]) -> None:
+    # KIP-664: `kafka-transactions.sh find-hanging --broker-id` asks any replica.
+    def topics(make: Make) -> Any:
+        return (make("TopicRequest", name="t", partition_indexes=(0,)),)
+
+    told = {}
+    for node_id, wire in wires.items():
+        answer = await wire.ask(DESCRIBE_PRODUCERS, 0, topics=topics)
+        told[node_id] = answer.topics[0].partitions[0].error_code.name
+    assert told == {1: "none", 2: "none", 3: "not_leader_or_follower"}

@@ -53,6 +53,19 @@ def test_a_size_that_cannot_be(size: int) -> None:
     assert [bytes(frame) for frame in frames.complete] == [b"12345678"]
 
 
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [
+        (bytes.fromhex("160301020001"), "TLS"),  # a handshake record, RFC 8446 5.1
+        (b"PRI * HTTP/2.0", "gRPC"),
+        (b"GET / HTTP/1.1", "HTTP"),
+    ],
+)
+def test_other_protocols_are_recognised(begun: bytes, told: str) -> None:
+    with pytest.raises(ProtocolViolation, match=f"which is how {told} begins"):
+        feed(Frames(MAX_BYTES), begun, 100)
+
+
 def test_a_size_alone_takes_little_memory() -> None:
     frames = Frames(100_000_000)
     feed(frames, (100_000_000).to_bytes(4, "big"), 4)

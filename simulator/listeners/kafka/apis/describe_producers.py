@@ -3,7 +3,8 @@
 Behavior
 - Tells the idempotent producers that a partition knows (KIP-664): epoch, last sequence number, when
   they wrote last, and where their open transaction begins, or -1.
-- UNKNOWN_TOPIC_OR_PARTITION; NOT_LEADER_OR_FOLLOWER; INVALID_TOPIC_EXCEPTION for a bad name.
+- Followers tell it, too; a broker without a replica answers NOT_LEADER_OR_FOLLOWER.
+- UNKNOWN_TOPIC_OR_PARTITION; INVALID_TOPIC_EXCEPTION for a bad name.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _partition(request: Request, topic: str, index: int) -> Any:
     try:
         check_topic_name(topic)
         if request.allowed(Operation.READ, ResourceType.TOPIC, topic):
-            code = leader_error(request, topic, index)
+            code = leader_error(request, topic, index, follower_too=True)
         else:
             code, text = ErrorCode.topic_authorization_failed, "Topic authorization failed."
         if code is ErrorCode.none:
