@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict
 
-from simulator.catalog.suggestions import closest
 from simulator.log import Headers, InvalidRecord
+from simulator.suggestions import closest
 from simulator.testing.events import Event
 
 

@@ -22,7 +22,7 @@ from simulator.catalog.errors import (
 from simulator.catalog.message_type import MessageType
 from simulator.catalog.plain_json import shown
 from simulator.catalog.schemas import NAME, PAYLOAD, has_envelope
-from simulator.catalog.suggestions import closest, did_you_mean
+from simulator.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,8 +24,8 @@ from simulator.catalog.schemas import (
     walk,
 )
 from simulator.catalog.shapes import NearMiss
-from simulator.catalog.suggestions import closest
 from simulator.catalog.validation import EventValidator
+from simulator.suggestions import closest
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from simulator.catalog.errors import InvalidDocument
 from simulator.catalog.schemas import SCHEMA_LISTS, SCHEMA_MAPS, SCHEMA_VALUES
-from simulator.catalog.suggestions import closest, did_you_mean
+from simulator.suggestions import closest, did_you_mean
 
 MAX_DEPTH = 64
 """Schemas inside schemas; the deepest of the platform's catalogue has a dozen."""

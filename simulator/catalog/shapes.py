@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from simulator.catalog.plain_json import MAX_DEPTH, member
 from simulator.catalog.schemas import properties, types
-from simulator.catalog.suggestions import closest
+from simulator.suggestions import closest
 
 _SCALARS = frozenset(["string", "integer", "number", "boolean", "null"])
 _CACHED_KEYS = 1024

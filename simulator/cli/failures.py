@@ -15,6 +15,7 @@ import click
 from simulator.cli import interrupts
 from simulator.cli.terminal import colour_setting, safe, safe_lines
 from simulator.errors import SimulatorError
+from simulator.suggestions import closest
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -27,11 +28,9 @@ class CommandFailed(SimulatorError):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the text for a name that does not exist, with the nearest one that does."""
-    import difflib
-
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    near = closest(name, names)
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
     return f"no such {kind} {safe(name)!r}; {hint}"
 
 

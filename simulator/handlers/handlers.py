@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from simulator.catalog import Catalog
-from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.errors import SimulatorError
 from simulator.handlers.delivery import Answered, Delivery
 from simulator.handlers.report import DeliveryReport, Outcome
 from simulator.handlers.settings import DeliverySettings
 from simulator.log import Record, TopicLog
 from simulator.scenario.randomness import Randomness
+from simulator.suggestions import closest, did_you_mean
 
 MAX_TARGETS: Final = 1000
 

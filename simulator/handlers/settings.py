@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.errors import SimulatorError
+from simulator.suggestions import closest, did_you_mean
 
 STATUS_CODES: Final = (
     "CANCELLED",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from simulator.errors import SimulatorError
+from simulator.suggestions import closest
 
 
 class LogError(SimulatorError):
@@ -27,7 +27,7 @@ class TopicNotFound(LogError):
     @property
     def suggestion(self) -> str | None:
         """The nearest name that exists, if any."""
-        return next(iter(difflib.get_close_matches(self.topic, sorted(self._known), n=1)), None)
+        return closest(self.topic, self._known)
 
     def __str__(self) -> str:
         names = sorted(self._known)

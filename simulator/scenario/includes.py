@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from simulator.catalog.suggestions import closest
 from simulator.scenario import library
 from simulator.scenario.errors import IncludeError
 from simulator.scenario.wording import quoted, shorten
 from simulator.scenario.yaml_nodes import MapNode, ScalarNode
 from simulator.scenario.yaml_source import MAX_BYTES, read_yaml
+from simulator.suggestions import closest
 
 _LIBRARY_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.ya?ml)?", re.ASCII)
 _MAX_NEIGHBOURS = 1_000

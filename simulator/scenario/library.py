@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from simulator.catalog.suggestions import closest
 from simulator.scenario.errors import StoryNotFound
 from simulator.scenario.wording import quoted
+from simulator.suggestions import closest
 
 _INSTALLED = Path(__file__).with_name("library_files")
 _SOURCE_TREE = Path(__file__).parents[2] / "scenarios"

@@ -8,7 +8,7 @@ from spec_events import EVENTS, TOPICS, example
 
 from simulator.catalog import Catalog
 from simulator.catalog.shapes import Shape
-from simulator.catalog.suggestions import closest, did_you_mean
+from simulator.suggestions import closest, did_you_mean
 
 CATALOG = Catalog.builtin()
 

@@ -10,10 +10,10 @@ import orjson
 from google.protobuf import struct_pb2
 
 from simulator.catalog import Catalog, UnknownField
-from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.listeners.grpc.limits import MAX_FILTER_VALUES, MAX_PATH_LENGTH
 from simulator.listeners.grpc.requests import Checks
 from simulator.scenario.identity import is_uuid
+from simulator.suggestions import closest, did_you_mean
 from simulator.v1 import record_pb2
 
 FieldTest = Callable[[Any], bool]

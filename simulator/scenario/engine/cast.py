@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.scenario.errors import UnknownActor
 from simulator.scenario.identity import Identities
 from simulator.scenario.script import Choose, Crowd, Fault, Late, Parallel, Repeat, Script, Step
 from simulator.scenario.wording import quoted
+from simulator.suggestions import closest, did_you_mean
 
 _CROWD_USER: Final = re.compile(r"(.+)-(\d{5,9})", re.ASCII)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.scenario.engine.frame import Scope
 from simulator.scenario.errors import PlayError
 from simulator.scenario.script import Value
 from simulator.scenario.templates import Renderer
+from simulator.suggestions import closest, did_you_mean
 
 _BOOLEANS = {"true": True, "false": False}
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import NamedTuple, TypeVar, cast
 
-from simulator.catalog.suggestions import closest
 from simulator.scenario.errors import Problem, TemplateError
 from simulator.scenario.parser.vocabulary import Vocabulary
 from simulator.scenario.script import Party, Position, User, Value
@@ -16,6 +15,7 @@ from simulator.scenario.templates import Name, Template, compile_template, join_
 from simulator.scenario.wording import quoted, shorten
 from simulator.scenario.yaml_nodes import Node, Plain, ScalarNode, describe
 from simulator.scenario.yaml_source import MAX_DEPTH
+from simulator.suggestions import closest
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from simulator.catalog import Catalog
-from simulator.catalog.suggestions import closest
 from simulator.scenario import library
 from simulator.scenario.errors import IncludeError, Problem, ScriptError, StoryNotFound
 from simulator.scenario.includes import (
@@ -18,6 +17,7 @@ from simulator.scenario.includes import (
 )
 from simulator.scenario.parser.document import read_script
 from simulator.scenario.script import Position, Script
+from simulator.suggestions import closest
 
 
 def parse_script(

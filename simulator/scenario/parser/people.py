@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from simulator.catalog.suggestions import closest
 from simulator.scenario.identity import is_uuid
 from simulator.scenario.parser.context import Context, suggestion
 from simulator.scenario.parser.kinds import (
@@ -27,6 +26,7 @@ from simulator.scenario.yaml_nodes import (
     ScalarNode,
     describe_value,
 )
+from simulator.suggestions import closest
 
 EVERYONE = "everyone"
 _UUID_PATTERN = "^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from simulator.catalog.suggestions import closest
 from simulator.scenario.parser.context import Context, Rejected, suggestion
 from simulator.scenario.parser.kinds import (
     PARAMETER,
@@ -18,6 +17,7 @@ from simulator.scenario.parser.kinds import (
 )
 from simulator.scenario.wording import quoted
 from simulator.scenario.yaml_nodes import ListNode, MapNode, Node, describe
+from simulator.suggestions import closest
 
 T = TypeVar("T")
 

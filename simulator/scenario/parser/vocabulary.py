@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from simulator.catalog import Catalog, MessageType
-from simulator.catalog.suggestions import closest
 from simulator.scenario.wording import quoted, shorten
+from simulator.suggestions import closest
 
 _INDEX = re.compile(r"\.[0-9]+(?=\.|$)")
 

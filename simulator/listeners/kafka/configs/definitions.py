@@ -15,8 +15,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from simulator.catalog.suggestions import closest, did_you_mean
 from simulator.errors import SimulatorError
+from simulator.suggestions import closest, did_you_mean
 
 Value = bool | int | float | str | list[str] | None
 """A setting's value as its type says; lists are of strings, and everything else is a string."""
