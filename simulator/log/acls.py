@@ -222,8 +222,8 @@ class Acls:
         self.super_users = frozenset(super_users)
         self.allow_without_acls = allow_without_acls
         self._entries: dict[Acl, None] = {}
-        self._literal: dict[tuple[ResourceType, str], list[Acl]] = {}
-        self._prefixed: dict[ResourceType, list[Acl]] = {}
+        self._literal: dict[tuple[ResourceType, str], dict[Acl, None]] = {}
+        self._prefixed: dict[ResourceType, dict[Acl, None]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -236,7 +236,10 @@ class Acls:
         if len(self._entries) >= MAX_ACLS:
             raise InvalidAcl(f"there are {MAX_ACLS} ACLs already")
         self._entries[acl] = None
-        self._list_of(acl).append(acl)
+        if acl.pattern is PatternType.PREFIXED:
+            self._prefixed.setdefault(acl.resource, {})[acl] = None
+        else:
+            self._literal.setdefault((acl.resource, acl.name), {})[acl] = None
 
     def find(self, wanted: AclFilter) -> list[Acl]:
         """The entries that a filter means, in the order in which they came."""
@@ -247,7 +250,13 @@ class Acls:
         found = self.find(wanted)
         for acl in found:
             del self._entries[acl]
-            self._list_of(acl).remove(acl)
+            if acl.pattern is PatternType.PREFIXED:
+                del self._prefixed[acl.resource][acl]
+                continue
+            place = (acl.resource, acl.name)
+            del self._literal[place][acl]
+            if not self._literal[place]:
+                del self._literal[place]
         return found
 
     def allow(
@@ -289,11 +298,6 @@ class Acls:
             acl.permission is Permission.ALLOW and not any(_contains(d, acl) for d in denied)
             for acl in mine
         )
-
-    def _list_of(self, acl: Acl) -> list[Acl]:
-        if acl.pattern is PatternType.PREFIXED:
-            return self._prefixed.setdefault(acl.resource, [])
-        return self._literal.setdefault((acl.resource, acl.name), [])
 
     def _covering(self, resource: ResourceType, name: str) -> Iterator[Acl]:
         yield from self._literal.get((resource, name), ())

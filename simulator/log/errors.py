@@ -80,6 +80,14 @@ class InvalidTopicSetting(LogError):
         super().__init__(f"invalid {setting} {value!r}: {rule}")
 
 
+class TooManyPartitions(LogError):
+    """The topics of a log may not have more partitions in all."""
+
+    def __init__(self, topic: str, limit: int) -> None:
+        self.topic = topic
+        super().__init__(f"no room for topic {topic!r}: there may be {limit} partitions in all")
+
+
 class PartitionNotFound(LogError):
     """The topic has no partition of that number."""
 

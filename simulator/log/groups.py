@@ -36,6 +36,10 @@ MAX_GROUP_NAME: Final = 255
 """Characters of a group's name. Kafka sets no limit; this keeps garbage out."""
 
 
+MAX_GROUPS: Final = 100_000
+"""Groups with committed offsets. Kafka sets no limit; this keeps a stranger's in bounds."""
+
+
 class Share(NamedTuple):
     """The partitions that a member reads, in the group's `generation`.
 
@@ -161,6 +165,8 @@ class GroupOffsets:
     def _own_offsets(self, group: str) -> dict[Place, Commit]:
         table = self._own_table()
         if group not in self._own:
+            if group not in table and len(table) >= MAX_GROUPS:
+                raise InvalidGroup(group, f"{MAX_GROUPS} groups have committed offsets already")
             table[group] = dict(table.get(group, {}))
             self._own.add(group)
         return table[group]

@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from simulator.log.errors import InvalidTopicSetting, TopicExists, TopicNotFound
+from simulator.log.errors import (
+    InvalidTopicSetting,
+    TooManyPartitions,
+    TopicExists,
+    TopicNotFound,
+)
 from simulator.log.memory import Memory
 from simulator.log.partition import Partition
 from simulator.log.retention import Retention
@@ -14,6 +19,9 @@ from simulator.log.rules import RulesOf, plain_rules
 from simulator.log.topic import INTERNAL, MAX_PARTITIONS, Topic, TopicState
 
 NO_RETENTION: Final = Retention()
+
+MAX_ALL_PARTITIONS: Final = 200_000
+"""Of all topics together; an empty one takes about a kilobyte. As many as Kafka recommends."""
 
 
 class Topics:
@@ -24,6 +32,7 @@ class Topics:
         "_max_record_bytes",
         "_memory",
         "_names",
+        "_partitions",
         "_permanent",
         "_rules_of",
         "by_name",
@@ -34,6 +43,7 @@ class Topics:
         self._max_record_bytes = max_record_bytes
         self._memory = memory
         self._created = 0
+        self._partitions = 0  # of all topics
         self._names: dict[UUID, str] | None = None  # made when somebody asks
         self._permanent: dict[str, Topic] = {}
         self._rules_of: RulesOf = plain_rules
@@ -76,9 +86,10 @@ class Topics:
         *,
         permanent: bool,
     ) -> Topic:
-        """A new topic; raises TopicExists, InvalidTopicName or InvalidTopicSetting."""
+        """A new topic; raises TopicExists or what says why it cannot be."""
         if name in self.by_name:
             raise TopicExists(name)
+        self._check_room(name, partitions)
         number: int | str = self._created
         if name in INTERNAL:  # whenever these appear, the ids of the others are the same
             number = "internal"
@@ -94,6 +105,7 @@ class Topics:
         )
         self._created += name not in INTERNAL
         self.by_name[name] = topic
+        self._partitions += partitions
         self._names = None
         if permanent:
             self._permanent[name] = topic
@@ -103,6 +115,7 @@ class Topics:
         """Delete a topic with its records; raises TopicNotFound."""
         topic = self.find(name)
         del self.by_name[name]
+        self._partitions -= len(topic.partitions)
         self._names = None
         topic.delete()
 
@@ -114,7 +127,13 @@ class Topics:
             raise InvalidTopicSetting(
                 "number of partitions", total, f"use {least} to {MAX_PARTITIONS}"
             )
+        self._check_room(name, total - least)
         topic.resize(total)
+        self._partitions += total - least
+
+    def _check_room(self, name: str, more: int) -> None:
+        if self._partitions + more > MAX_ALL_PARTITIONS:
+            raise TooManyPartitions(name, MAX_ALL_PARTITIONS)
 
     def configure(self, name: str, config: Mapping[str, str]) -> None:
         """Replace the settings of a topic; raises TopicNotFound."""
@@ -153,4 +172,5 @@ class Topics:
     def _become(self, topics: Mapping[str, Topic]) -> None:
         self.by_name.clear()  # others hold on to the dictionary
         self.by_name.update(topics)
+        self._partitions = sum(len(topic.partitions) for topic in self)
         self._names = None

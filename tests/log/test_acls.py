@@ -225,3 +225,15 @@ def test_their_number_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     acls = kept(entry(READ, "a"), entry(READ, "b"))
     with pytest.raises(InvalidAcl, match="2 ACLs already"):
         acls.add(entry(READ, "c"))
+
+
+def test_places_without_entries_are_not_kept() -> None:
+    """Whoever adds and deletes ACLs of ever new names would fill the memory."""
+    acls = Acls()
+    for number in range(100):
+        acls.add(entry(READ, f"t{number}"))
+        acls.add(entry(READ, f"t{number}", prefixed=True))
+        assert acls.allow(ALICE, HERE, READ, TOPIC, f"t{number}")
+        assert len(acls.delete(AclFilter())) == 2
+    assert not acls._literal
+    assert not any(acls._prefixed.values())

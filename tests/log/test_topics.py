@@ -11,6 +11,7 @@ from simulator.log import (
     PartitionInfo,
     PartitionNotFound,
     Retention,
+    TooManyPartitions,
     TopicExists,
     TopicLog,
     TopicNotFound,
@@ -151,3 +152,26 @@ def test_every_use_of_an_unknown_partition_is_an_error(use: object, partition: i
     ):
         use(log, partition)  # type: ignore[operator]
     assert log.end_position == 0
+
+
+def test_partitions_in_all_are_counted_through_every_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simulator.log.topics.MAX_ALL_PARTITIONS", 10)
+    log = TopicLog()
+    log.create_topic("kept", 2, permanent=True)
+    before = log.snapshot()
+    log.create_topic("a", 3)
+    log.add_partitions("a", 8)
+    with pytest.raises(TooManyPartitions, match="no room for topic 'b': there may be 10"):
+        log.create_topic("b")
+    with pytest.raises(TooManyPartitions):
+        log.add_partitions("a", 9)
+    log.delete_topic("a")
+    log.create_topic("b", 8)
+    log.restore(before)
+    log.create_topic("c", 8)
+    log.reset()
+    log.create_topic("d", 8)
+    with pytest.raises(TooManyPartitions):
+        log.create_topic("e")

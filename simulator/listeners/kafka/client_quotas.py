@@ -6,6 +6,7 @@ The rules are those of Kafka's controller (`ClientQuotaControlManager`, KIP-546,
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -28,6 +29,9 @@ _KEYS: Final = {
 """Whether a quota may be a fraction, by the type of the entity."""
 
 MAX_ENTITIES: Final = 10_000
+
+_EPSILON: Final = 1e-6
+_LONGEST: Final = (1 << 63) - 1
 
 Entity = tuple[tuple[str, str | None], ...]
 """Types and names, sorted by type; None is the default of a type."""
@@ -82,7 +86,7 @@ class ClientQuotas:
                 raise InvalidQuota(f"Invalid configuration key {key}")
             if not value > 0:
                 raise InvalidQuota(f"Quota {key} must be greater than 0")
-            if not allowed[key] and value != int(value):
+            if not allowed[key] and not _is_whole(value):
                 raise InvalidQuota(f"{key} cannot be a fractional value.")
         if dry:
             return
@@ -137,6 +141,11 @@ def _allowed(entity: Entity) -> Mapping[str, bool]:
     if IP in kinds:
         _check_address(entity[0][1])
     return _KEYS[kinds[0]]
+
+
+def _is_whole(value: float) -> bool:
+    """Whether that is a whole number, as exactly as Kafka looks."""
+    return math.isfinite(value) and abs(min(int(value + _EPSILON), _LONGEST) - value) <= _EPSILON
 
 
 def _check_address(name: str | None) -> None:

@@ -109,6 +109,7 @@ class Coordinator:
         """Delete a group that has no members, with its offsets."""
         self._groups.pop(name, None)
         self._watch(name)
+        self._expiry.drop(name)
         self._log.groups.delete(name)
 
     # Members of classic groups
@@ -259,7 +260,6 @@ class Coordinator:
         See `is_stale` for what may be wrong with single partitions all the same. One that belongs
         to a transaction may come while the group rebalances.
         """
-        self._expiry.touch(name)
         group = self._groups.get(name)
         if isinstance(group, ConsumerGroup) and group.members:
             try:
@@ -283,6 +283,10 @@ class Coordinator:
             if group.state is GroupState.COMPLETING and not transactional:
                 error = GroupError.REBALANCE_IN_PROGRESS
         return error
+
+    def committed(self, name: str) -> None:
+        """An offset was taken: those of the group count for another while."""
+        self._expiry.touch(name)
 
     def is_stale(self, name: str, member_id: str, epoch: int, topic: str, partition: int) -> bool:
         """Whether an accepted commit is older than the member's right to that partition."""

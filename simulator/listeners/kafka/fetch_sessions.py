@@ -7,7 +7,7 @@ made it. Pure: time comes in as an argument.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -22,6 +22,9 @@ FIRST_EPOCH: Final = 0
 
 EVICTION_MS: Final = 120_000
 """`min.incremental.fetch.session.eviction.ms`: one that was used since then is not pushed out."""
+
+MAX_PARTITIONS: Final = 500_000
+"""Of all sessions of a broker. Kafka limits their number only; this limits what they take."""
 
 _MAX_EPOCH: Final = (1 << 31) - 1
 
@@ -169,7 +172,11 @@ class FetchSessions:
             return Granted(SessionError.INVALID_FETCH_SESSION_EPOCH)
         if not session.speaks(by_id):
             return Granted(SessionError.FETCH_SESSION_TOPIC_ID_ERROR)
+        before = len(session)
         session.update(wanted, forgotten)
+        if len(session) > before and _partitions(cache) > MAX_PARTITIONS:
+            del cache[session_id]  # the client begins another, or goes on without any
+            return Granted(SessionError.FETCH_SESSION_ID_NOT_FOUND)
         if not session:
             del cache[session_id]
             return Granted(SessionError.NONE)
@@ -187,6 +194,12 @@ class FetchSessions:
             if oldest is None or now - oldest.last_used <= EVICTION_MS:
                 return None
             del cache[oldest.session_id]
+        if _partitions(cache) + len(wanted) > MAX_PARTITIONS:
+            return None
         self._last_id = self._last_id % _MAX_EPOCH + 1
         session = cache[self._last_id] = FetchSession(self._last_id, by_id, wanted, now)
         return session
+
+
+def _partitions(cache: Mapping[int, FetchSession]) -> int:
+    return sum(map(len, cache.values()))

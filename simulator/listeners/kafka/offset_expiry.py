@@ -35,6 +35,14 @@ class OffsetExpiry:
         if self._timer is None:
             self._look_later()
 
+    def drop(self, group: str) -> None:
+        """The group was deleted."""
+        self._used.pop(group, None)
+
+    def __len__(self) -> int:
+        """Groups that are looked at."""
+        return len(self._used)
+
     def _look_later(self) -> None:
         interval = self._config.int("offsets.retention.check.interval.ms")
         self._timer = self._clock.call_at(self._clock.now_ms() + interval, self._look)
@@ -46,8 +54,8 @@ class OffsetExpiry:
             if self._has_members(group):
                 self._used[group] = now
             elif now - used >= retention:
-                del self._used[group]
                 self._forget(group)
+                self.drop(group)
         self._timer = None
         if self._used:
             self._look_later()

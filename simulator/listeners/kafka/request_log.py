@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from simulator.log.topic import MAX_NAME_LENGTH
+
 if TYPE_CHECKING:
     from simulator.listeners.kafka.registry import Api, Request
     from simulator.listeners.kafka.request_view import KafkaRequest
@@ -25,10 +27,11 @@ LARGE: Final = 64 * 1024
 """What is no digest and larger is made into a view, which is bounded, at once."""
 
 MAX_PLACES: Final = 1000
-"""Partitions that a digest has."""
+"""Partitions that a digest has, and topics."""
 
 _PRODUCE, _FETCH = 0, 1
-_PLACE_BYTES: Final = 40  # of a partition in a digest, as it would be in a frame
+_PLACE_BYTES: Final = 40  # of a partition in a digest, or a topic, as they would be in a frame
+_VIEW_BYTES: Final = MAX_BYTES // 16  # what a view counts for
 _COUNT_AT: Final = 57  # of the records, in the header of a batch
 
 
@@ -96,13 +99,16 @@ class RequestLog:
         asked, answered = sizes
         if api.key == _PRODUCE:
             body = _produced(body)
-            asked = _PLACE_BYTES * sum(len(partitions) for _, partitions in body.topics)
+            asked = _bytes_of(body.topics) + len(body.transactional_id or "")
         elif api.key == _FETCH and response is not None:
             response = _fetched(response)
-            answered = _PLACE_BYTES * sum(len(partitions) for _, partitions in response.topics)
-            if asked > LARGE:
-                body, asked = replace(body, topics=tuple(_first(body.topics))), LARGE // 2
-        size = min(asked + answered, LARGE)
+            answered = _bytes_of(response.topics)
+        if api.key == _FETCH and asked > LARGE:
+            body, asked = _shortened(body), LARGE
+        size = asked + answered + len(request.client_id)
+        viewed = answered > LARGE if api.key == _PRODUCE else size > LARGE and api.key != _FETCH
+        if viewed:
+            size = _VIEW_BYTES
         self.total += 1
         entry = Entry(
             self.total,
@@ -116,8 +122,7 @@ class RequestLog:
             body,
             response,
         )
-        digested = api.key in (_PRODUCE, _FETCH)
-        self._entries.append(entry if size < LARGE or digested else self._view(entry))
+        self._entries.append(self._view(entry) if viewed else entry)
         self._sizes.append(size)
         self._bytes += size
         while self._bytes > MAX_BYTES or len(self._entries) > MAX_ENTRIES:
@@ -164,8 +169,8 @@ def _produced(body: Any) -> ProduceDigest:
             records = each.records or b""
             count = int.from_bytes(records[_COUNT_AT : _COUNT_AT + 4])
             partitions.append((each.index, len(records), count))
-        topics.append((topic.name if hasattr(topic, "name") else topic.topic_id, tuple(partitions)))
-        room -= len(partitions)
+        topics.append((_key(topic, "name"), tuple(partitions)))
+        room -= max(len(partitions), 1)
         if room <= 0:
             break
     return ProduceDigest(body.acks, body.transactional_id, tuple(topics))
@@ -179,20 +184,38 @@ def _fetched(answer: Any) -> FetchDigest:
             (each.partition_index, each.error_code, each.high_watermark, len(each.records or b""))
             for each in topic.partitions[:room]
         ]
-        topics.append(
-            (topic.topic if hasattr(topic, "topic") else topic.topic_id, tuple(partitions))
-        )
-        room -= len(partitions)
+        topics.append((_key(topic, "topic"), tuple(partitions)))
+        room -= max(len(partitions), 1)
         if room <= 0:
             break
     return FetchDigest(getattr(answer, "error_code", 0), tuple(topics))
 
 
+def _key(topic: Any, field: str) -> Any:
+    """By what a topic is named: its id, or its name as far as a topic can have it."""
+    name = getattr(topic, field, None)
+    return name[:MAX_NAME_LENGTH] if name is not None else topic.topic_id
+
+
+def _bytes_of(topics: tuple[tuple[Any, tuple[Any, ...]], ...]) -> int:
+    """What the topics of a digest take."""
+    return sum(
+        _PLACE_BYTES * (1 + len(partitions)) + (len(name) if isinstance(name, str) else 0)
+        for name, partitions in topics
+    )
+
+
+def _shortened(body: Any) -> Any:
+    """A Fetch that names very many partitions, with the first of them."""
+    lists = (name for name in ("topics", "forgotten_topics_data") if hasattr(body, name))
+    return replace(body, **{name: tuple(_first(getattr(body, name))) for name in lists})
+
+
 def _first(topics: tuple[Any, ...]) -> Iterator[Any]:
-    """The first partitions of those that a Fetch names."""
     room = MAX_PLACES
     for topic in topics:
         if room <= 0:
             break
-        yield replace(topic, partitions=topic.partitions[:room])
-        room -= len(topic.partitions)
+        named = {"topic": _key(topic, "topic")} if hasattr(topic, "topic") else {}
+        yield replace(topic, partitions=topic.partitions[:room], **named)
+        room -= max(len(topic.partitions), 1)

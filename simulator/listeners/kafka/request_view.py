@@ -17,6 +17,9 @@ from simulator.log.kafka_names import api_name, error_name
 MAX_ITEMS: Final = 1000
 """Of a list in a request or response; the rest is left out of the view."""
 
+MAX_PARTS: Final = 20_000
+"""Of a request or response in all: structures, lists and values. The rest is left out, too."""
+
 MAX_TEXT: Final = 1000
 
 _ASKED_OFFSETS: Final = ("fetch_offset", "committed_offset", "offset")
@@ -204,7 +207,7 @@ class Viewer:
                     for topic, partitions in body.topics[:MAX_ITEMS]
                 ],
             }
-        plain = _plain(body)
+        plain = _plain(body, _Room(MAX_PARTS))
         assert isinstance(plain, dict)
         return plain
 
@@ -240,18 +243,28 @@ def _errors(node: Any) -> Iterator[str]:
             yield from _errors(getattr(node, field.name))
 
 
-def _plain(value: Any) -> Any:
+class _Room:
+    """How many parts a view may still get."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+def _plain(value: Any, room: _Room) -> Any:
     """A structure of the codec in words: mappings, lists, texts, numbers."""
+    room.left -= 1
     if is_dataclass(value):
         return {
             field.name: error_name(part)
             if field.metadata.get("kafka_type") == "error_code"
-            else _plain(part)
+            else _plain(part, room)
             for field in fields(value)
             for part in (getattr(value, field.name),)
         }
     if isinstance(value, tuple):
-        return [_plain(part) for part in value[:MAX_ITEMS]]
+        return [_plain(part, room) for part in value[:MAX_ITEMS] if room.left > 0]
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     if isinstance(value, timedelta):
@@ -259,5 +272,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (UUID, datetime)):
         return str(value)
     if isinstance(value, str):
+        room.left -= min(len(value), MAX_TEXT) // 100
         return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}..."
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from simulator.log import InvalidTopicName
 from simulator.log.topic import MAX_NAME_LENGTH, check_topic_name
@@ -30,12 +30,32 @@ def name_problem(name: str) -> str | None:
     return f"Topic name is invalid: {why}"
 
 
-def collision(name: str, known: Iterable[str]) -> str | None:
-    """A topic whose name differs from `name` only in dots for underscores.
+class Collisions:
+    """Topics whose names differ only in dots for underscores.
 
-    Kafka refuses it since metrics have underscores for both.
+    Kafka refuses them since metrics have underscores for both.
     """
-    if "." not in name and "_" not in name:
-        return None
-    plain = name.replace(".", "_")
-    return next((other for other in known if other.replace(".", "_") == plain), None)
+
+    def __init__(self, known: Callable[[], Iterable[str]]) -> None:
+        """`known` tells the names of the topics that there are; it is asked once, if at all."""
+        self._known = known
+        self._plain: dict[str, str] | None = None
+
+    def of(self, name: str) -> str | None:
+        """The known topic that collides with that name, or None."""
+        if "." not in name and "_" not in name:
+            return None
+        if self._plain is None:
+            self._plain = {}
+            for known in self._known():
+                self._plain.setdefault(_plain(known), known)
+        return self._plain.get(_plain(name))
+
+    def add(self, name: str) -> None:
+        """Another topic is there."""
+        if self._plain is not None:
+            self._plain.setdefault(_plain(name), name)
+
+
+def _plain(name: str) -> str:
+    return name.replace(".", "_")

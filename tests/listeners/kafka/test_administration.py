@@ -525,3 +525,21 @@ async def test_internal_topics_change_no_ids_of_others(sim: AsyncSimulator, wire
         other.create_topic("t")
         other.reset()
         assert other.create_topic("t").topic_id == sim.log.topic("t").topic_id
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (float("inf"), "invalid_request"),
+        (float("nan"), "invalid_request"),
+        (1e300, "invalid_request"),
+        (1000.0000001, "none"),
+        (1000.1, "invalid_request"),
+    ],
+)
+async def test_quotas_that_are_no_numbers_to_count_with(
+    wire: Wire, value: float, error: str
+) -> None:
+    """Kafka compares with the whole part to six places; infinity has none."""
+    entry: tuple[Names, dict[str, float | None]] = ([("user", "u")], {"consumer_byte_rate": value})
+    assert [code for code, _ in await alter(wire, entry)] == [error]

@@ -351,3 +351,17 @@ async def test_settings_are_told_when_a_topic_is_created(sim: AsyncSimulator, wi
     assert told["cleanup.policy"] == ("delete, compact", TOPIC_SOURCE)
     assert await value_of(wire, TOPIC, "t", "cleanup.policy") == "delete,compact"
     assert dict(sim.log.topic("t").config) == {"cleanup.policy": "delete, compact"}
+
+
+async def test_names_with_settings_are_limited_and_those_without_are_not_kept(
+    sim: AsyncSimulator, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.listeners.kafka.configs.resources.MAX_NAMED", 1)
+    setting = "consumer.session.timeout.ms"
+    for group in ("a", "b"):
+        assert (await change(wire, GROUP, group, (setting, SET, "50000")))[0] == "none"
+        assert (await change(wire, GROUP, group, (setting, DELETE, None)))[0] == "none"
+    assert not sim.kafka._listener().cluster.resources._groups
+    assert (await change(wire, GROUP, "a", (setting, SET, "50000")))[0] == "none"
+    assert (await change(wire, GROUP, "a", (setting, SET, "51000")))[0] == "none"
+    assert (await change(wire, GROUP, "b", (setting, SET, "50000")))[0] == "policy_violation"

@@ -191,3 +191,19 @@ def test_epochs_begin_again_at_one() -> None:
     session.epoch = (1 << 31) - 1
     assert sessions.open(1, (session_id, (1 << 31) - 1), [], [], False, 0).session is session
     assert session.epoch == 1
+
+
+def test_partitions_of_all_sessions_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that gets no session names everything each time, as older ones do."""
+    monkeypatch.setattr("simulator.listeners.kafka.fetch_sessions.MAX_PARTITIONS", 3)
+    sessions = FetchSessions(10)
+    two = [Wanted("t", partition, 0, 1000, -1) for partition in range(2)]
+    first = sessions.open(1, (0, 0), two, [], False, 0).session
+    assert first is not None
+    assert sessions.open(1, (0, 0), two, [], False, 0).session is None
+    assert opened(sessions, 0)
+    assert sessions.open(1, (first.session_id, 1), two, [], False, 0).session is first
+    more = [Wanted("t", 2, 0, 1000, -1)]
+    refused = sessions.open(1, (first.session_id, 2), more, [], False, 0)
+    assert refused.error is SessionError.FETCH_SESSION_ID_NOT_FOUND
+    assert sessions.count(1) == 1

@@ -371,3 +371,28 @@ async def test_offsets_of_a_group_that_nobody_is_in_are_forgotten(
     sim.clock.advance("25h")
     assert sim.log.groups.committed("g", "t", 0) is None
     assert sim.log.groups.committed("grpc only", "t", 0) == 0
+
+
+async def test_refused_commits_of_groups_leave_nothing_behind(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    cluster = sim.kafka._listener().cluster
+    assert await commit(wire, 0, topic="missing") == "unknown_topic_or_partition"
+    assert await commit(wire, 0, member="m", generation=3) == "illegal_generation"
+    assert await commit(wire, 0, metadata="x" * 5000) == "offset_metadata_too_large"
+    assert len(cluster.groups._expiry) == 0
+    assert await commit(wire, 0) == "none"
+    assert len(cluster.groups._expiry) == 1
+    await wire.ask(DELETE_GROUPS, 2, groups_names=("g",))
+    assert len(cluster.groups._expiry) == 0
+
+
+async def test_groups_with_offsets_are_limited(
+    sim: AsyncSimulator, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.log.groups.MAX_GROUPS", 1)
+    sim.log.groups.commit("first", "t", 0, 0)
+    assert await commit(wire, 0) == "invalid_group_id"
+    assert sim.log.groups.names() == ["first"]
+    sim.log.groups.delete("first")
+    assert await commit(wire, 0) == "none"

@@ -18,6 +18,7 @@ from kafka_wire import (
     fetch,
     list_offsets,
     produce,
+    seconds,
 )
 
 from simulator import AsyncSimulator, Simulator, WaitTimeout
@@ -200,6 +201,50 @@ async def test_many_partitions_are_bounded_too(sim: AsyncSimulator, wire: Wire) 
     assert len(request.request["topics"]) == 1000
     assert len(request.response["responses"]) <= 1000
     assert request.errors == ("UNKNOWN_TOPIC_OR_PARTITION",)
+
+
+@pytest.mark.parametrize("partitions", [0, 1])
+async def test_long_names_of_many_topics_are_bounded_too(
+    sim: AsyncSimulator, wire: Wire, partitions: int
+) -> None:
+    def topics(make: Make) -> Any:
+        part = make("PartitionProduceData", index=0, records=None)
+        return tuple(
+            make(
+                "TopicProduceData",
+                name=f"{number}".ljust(2000, "x"),
+                partition_data=(part,) * partitions,
+            )
+            for number in range(2000)
+        )
+
+    asked = {"transactional_id": None, "acks": -1, "timeout": seconds(1), "topic_data": topics}
+    await wire.ask(PRODUCE, 8, **asked)
+    await wire.ask(FETCH, 11, **fetch(*((f"{n}".ljust(2000, "x"), 0, 0) for n in range(2000))))
+    log = sim.kafka._listener().cluster.request_log
+    assert len(log) == 2
+    assert len(repr(list(log._entries))) < 6_000_000  # of 16 million
+    for _ in range(20):
+        await wire.ask(PRODUCE, 8, **asked)
+    assert 0 < len(log) < 20
+
+
+async def test_lists_in_lists_are_bounded_too(sim: AsyncSimulator, wire: Wire) -> None:
+    def topics(make: Make) -> Any:
+        parts = tuple(
+            make(
+                "ListOffsetsPartition", partition_index=index, timestamp=-1, current_leader_epoch=0
+            )
+            for index in range(300)
+        )
+        return tuple(
+            make("ListOffsetsTopic", name=f"t{number}", partitions=parts) for number in range(300)
+        )
+
+    await wire.ask(LIST_OFFSETS, 5, replica_id=-1, isolation_level=0, topics=topics)
+    (request,) = sim.kafka.requests()
+    assert sum(len(topic["partitions"]) for topic in request.request["topics"]) < 10_000
+    assert sum(len(topic["partitions"]) for topic in request.response["topics"]) < 10_000
 
 
 async def test_a_request_that_cannot_be_noted_is_answered_all_the_same(

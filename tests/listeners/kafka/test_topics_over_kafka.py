@@ -10,6 +10,7 @@ from kafka_wire import CREATE_TOPICS, DELETE_TOPICS, METADATA, Make, Wire, secon
 
 from simulator import AsyncSimulator
 from simulator.log import Retention
+from simulator.settings import Settings
 
 
 async def metadata(wire: Wire, *names: Any, version: int = 12, **options: Any) -> Any:
@@ -196,3 +197,40 @@ async def test_deletes_topics(sim: AsyncSimulator, wire: Wire) -> None:
     assert answer.responses[1].name == "u"
     assert not sim.log.has_topic("t")
     assert not sim.log.has_topic("u")
+
+
+async def test_names_of_one_request_collide_with_each_other(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    """Metadata creates one after the other."""
+    answer = await metadata(wire, "a.b", "a_b", "a_c", "plain", create=True)
+    assert {topic.name: topic.error_code.name for topic in answer.topics} == {
+        "a.b": "none",
+        "a_b": "invalid_topic_exception",
+        "a_c": "none",
+        "plain": "none",
+    }
+    (topic,) = (await metadata(wire, "a.c", create=True)).topics
+    assert topic.error_code.name == "invalid_topic_exception"
+
+
+async def test_topics_that_cannot_be_created_are_no_end_of_the_connection() -> None:
+    settings = Settings(kafka_port=0, config={"num.partitions": 20_000})
+    async with AsyncSimulator(settings) as sim, await Wire.connect(sim.bootstrap_servers) as wire:
+        (topic,) = (await metadata(wire, "t", create=True)).topics
+        assert topic.error_code.name == "unknown_topic_or_partition"
+
+
+async def test_partitions_of_all_topics_are_limited(
+    sim: AsyncSimulator, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.log.topics.MAX_ALL_PARTITIONS", 4)  # two are there
+    answer = await metadata(wire, "a", "b", "c", create=True)
+    assert [topic.error_code.name for topic in answer.topics] == [
+        "none",
+        "none",
+        "unknown_topic_or_partition",
+    ]
+    (refused,) = await create(wire, "c")
+    assert refused.error_code.name == "policy_violation"
+    assert refused.error_message == "no room for topic 'c': there may be 4 partitions in all"

@@ -20,6 +20,7 @@ from kio.schema.errors import ErrorCode
 from simulator.listeners.kafka.errors import Refused
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.replicas import BadReplicas, check_assignment
+from simulator.log import TooManyPartitions
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.topic import MAX_PARTITIONS
 
@@ -78,7 +79,10 @@ def _grow(request: Request, topic: Any) -> None:
     if request.body.validate_only:
         return
     topic_id = cluster.log.shape(topic.name)[0]
-    cluster.control.add_partitions(topic.name, topic.count)
+    try:
+        cluster.control.add_partitions(topic.name, topic.count)
+    except TooManyPartitions as error:
+        raise Refused(ErrorCode.policy_violation, str(error)) from None
     if assignment is None:
         cluster.placement.assign(topic_id, topic.count, len(places[0].replicas))
     else:

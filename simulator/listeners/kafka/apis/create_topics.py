@@ -33,7 +33,8 @@ from simulator.listeners.kafka.replicas import (
     check_assignment,
     check_replication,
 )
-from simulator.listeners.kafka.topic_names import collision, name_problem
+from simulator.listeners.kafka.topic_names import Collisions, name_problem
+from simulator.log import TooManyPartitions
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.topic import MAX_PARTITIONS
 
@@ -54,7 +55,8 @@ class _Plan(NamedTuple):
 def create_topics(request: Request) -> Any:
     """Create topics."""
     named = Counter(topic.name for topic in request.body.topics)
-    known = [info.name for info in request.cluster.log.topics()]
+    names = request.cluster.log.topic_names()
+    known = Collisions(lambda: names)
     results = []
     for topic in {topic.name: topic for topic in request.body.topics}.values():
         try:
@@ -69,7 +71,7 @@ def create_topics(request: Request) -> Any:
     return request.schema.response(topics=tuple(results))
 
 
-def _planned(request: Request, topic: Any, known: Sequence[str]) -> _Plan:
+def _planned(request: Request, topic: Any, known: Collisions) -> _Plan:
     """Check a topic that is to be; `known` are those from before the request."""
     cluster = request.cluster
     problem = name_problem(topic.name)
@@ -77,7 +79,7 @@ def _planned(request: Request, topic: Any, known: Sequence[str]) -> _Plan:
         raise Refused(ErrorCode.invalid_topic_exception, problem)
     if cluster.log.has_topic(topic.name):
         raise Refused(ErrorCode.topic_already_exists, f"Topic '{topic.name}' already exists.")
-    other = collision(topic.name, known)
+    other = known.of(topic.name)
     if other is not None:
         text = f"Topic '{topic.name}' collides with existing topic: {other}"
         raise Refused(ErrorCode.invalid_topic_exception, text)
@@ -157,6 +159,8 @@ def _created(request: Request, name: str, plan: _Plan) -> Any:
             topic = cluster.control.create_topic(
                 name, partitions=plan.partitions, config=plan.config
             )
+        except TooManyPartitions as error:
+            raise Refused(ErrorCode.policy_violation, str(error)) from None
         except SimulatorError as error:
             raise Refused(ErrorCode.invalid_request, str(error)) from None
         topic_id = topic.topic_id

@@ -36,8 +36,8 @@ from simulator.listeners.kafka.internal_topics import (
 from simulator.listeners.kafka.partition_views import partition_view
 from simulator.listeners.kafka.permissions import cluster_authorized_operations, may_create
 from simulator.listeners.kafka.registry import Request, api
-from simulator.listeners.kafka.topic_names import collision
-from simulator.log import InvalidTopicName, TopicInfo
+from simulator.listeners.kafka.topic_names import Collisions
+from simulator.log import InvalidTopicName, InvalidTopicSetting, TooManyPartitions, TopicInfo
 from simulator.log.acls import Operation, ResourceType
 from simulator.log.topic import check_topic_name
 
@@ -59,10 +59,11 @@ def metadata(request: Request) -> Any:
             if request.allowed(Operation.DESCRIBE, ResourceType.TOPIC, info.name)
         ]
     else:
+        known = Collisions(request.cluster.log.topic_names)
         topics = [
             _by_id(request, topic.topic_id)
             if version >= 10 and topic.name is None
-            else _by_name(request, topic.name)
+            else _by_name(request, topic.name, known)
             for topic in dict.fromkeys(wanted)
         ]
         # When all that are missing have been created: their places are found together.
@@ -99,7 +100,7 @@ def _invalid(request: Request) -> Any:
     )
 
 
-def _by_name(request: Request, name: str) -> Any:
+def _by_name(request: Request, name: str, others: Collisions) -> Any:
     """The name of a topic that exists, or is created; else what is told instead."""
     log, body = request.cluster.log, request.body
     creates = request.version < 4 or body.allow_auto_topic_creation
@@ -117,12 +118,16 @@ def _by_name(request: Request, name: str) -> Any:
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
         if not request.cluster.config.bool("auto.create.topics.enable"):
             return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
-        if collision(name, log.topic_names()):
+        if others.of(name):
             return _failed(request, ErrorCode.invalid_topic_exception, name, None)
-        if not create_internal_topic(request.cluster, name):
-            request.cluster.control.create_topic(
-                name, partitions=request.cluster.config.int("num.partitions")
-            )
+        try:
+            if not create_internal_topic(request.cluster, name):
+                request.cluster.control.create_topic(
+                    name, partitions=request.cluster.config.int("num.partitions")
+                )
+        except (InvalidTopicSetting, TooManyPartitions):
+            return _failed(request, ErrorCode.unknown_topic_or_partition, name, None)
+        others.add(name)
     return name
 
 

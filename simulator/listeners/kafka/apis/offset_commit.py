@@ -102,4 +102,5 @@ def _stored(request: Request, topic: str | None, partition: Any, refused: ErrorC
         )
     except InvalidGroup:
         return ErrorCode.invalid_group_id
+    request.cluster.groups.committed(body.group_id)
     return ErrorCode.none

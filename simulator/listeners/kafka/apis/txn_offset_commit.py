@@ -126,4 +126,5 @@ def _store(request: Request, topic: str, partition: Any, refused: ErrorCode) -> 
         (topic, partition.partition_index),
         Commit(partition.committed_offset, epoch, metadata),
     )
+    cluster.groups.committed(body.group_id)
     return ErrorCode.none

@@ -14,6 +14,7 @@ class Code(IntEnum):
     INVALID_TOPIC_EXCEPTION = 17
     INVALID_CONFIG = 40
     INVALID_REQUEST = 42
+    POLICY_VIOLATION = 44
 
 
 class ResourceType(IntEnum):

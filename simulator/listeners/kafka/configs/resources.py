@@ -7,7 +7,7 @@ Apache Kafka 4.4 (`ConfigAdminManager`, `ConfigurationControlManager`, `DynamicB
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from simulator.listeners.kafka.configs.broker_config import BrokerConfig, Setting, Source
 from simulator.listeners.kafka.configs.checks import (
@@ -39,6 +39,9 @@ from simulator.listeners.kafka.configs.resource_types import (
 from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
 from simulator.listeners.kafka.topic_names import name_problem
 from simulator.log import TopicInfo, TopicLog
+
+MAX_NAMED: Final = 10_000
+"""Groups that have settings of their own, and metrics subscriptions: names that clients give."""
 
 
 class Described(NamedTuple):
@@ -289,11 +292,21 @@ class Resources:
         elif kind == ResourceType.GROUP:
             check_group(self.brokers, after)
             if not dry:
-                self._groups[name] = after
+                _keep(self._groups, name, after)
         else:
             check_metrics(after)
             if not dry:
-                self._metrics[name] = after
+                _keep(self._metrics, name, after)
+
+
+def _keep(kept: dict[str, Mapping[str, str]], name: str, config: Mapping[str, str]) -> None:
+    """Keep what was set for a group or a metrics subscription, if anything was."""
+    if not config:
+        kept.pop(name, None)
+        return
+    if name not in kept and len(kept) >= MAX_NAMED:
+        raise Refused(Code.POLICY_VIOLATION, f"There are settings of {MAX_NAMED} already.")
+    kept[name] = config
 
 
 def _check_topic_name(name: str) -> None:
