@@ -67,6 +67,10 @@ class Simulator:
         max_bytes: int = DEFAULT_MAX_BYTES,
         specs: Sequence[str | PathLike[str]] = (),
         catalog: Catalog | None = None,
+        topic_prefix: str = "",
+        topic_separator: str = ".",
+        record_key: str | None = "id",
+        extra_fields: bool = False,
     ) -> None:
         """Nothing is started yet: use `with`, `async with`, or `start` and `stop`.
 
@@ -88,6 +92,10 @@ class Simulator:
             max_bytes=max_bytes,
             specs=specs,
             catalog=catalog,
+            topic_prefix=topic_prefix,
+            topic_separator=topic_separator,
+            record_key=record_key,
+            extra_fields=extra_fields,
         )
         self._thread: LoopThread | None = None
         self._inner: AsyncSimulator | None = None

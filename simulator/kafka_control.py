@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simulator.errors import SimulatorError
@@ -88,8 +88,13 @@ class StoryBrokers:
     """The brokers as stories act on them: at once, and without waiting for anything."""
 
     def __init__(
-        self, listener: Callable[[], KafkaListener | None], control: AsyncKafkaControl
+        self,
+        listener: Callable[[], KafkaListener | None],
+        control: AsyncKafkaControl,
+        topic: Callable[[str], str],
     ) -> None:
+        """`topic` gives the whole name of a topic that a story says."""
+        self._topic = topic
         self._listener = listener
         self._control = control
 
@@ -100,6 +105,8 @@ class StoryBrokers:
 
     def add_fault(self, rule: FaultRule) -> int:
         """Put a rule into force; return its id."""
+        if rule.topic is not None:
+            rule = replace(rule, topic=self._topic(rule.topic))
         return self._control.add_rule(rule).id
 
     def remove_fault(self, fault_id: int) -> None:
@@ -118,6 +125,7 @@ class StoryBrokers:
 
     def move_leader(self, topic: str, partition: int, to: int | None) -> None:
         """Let a broker, or the next replica that runs, lead a partition."""
+        topic = self._topic(topic)
         if to is None:
             self._running.actions.move_leader(topic, partition, None)
         else:

@@ -20,7 +20,7 @@ EventValue = Mapping[str, Any] | bytes | str | None
 """An event as a mapping, as JSON text or bytes, or a null value (a tombstone)."""
 
 BoundPublish = Callable[[dict[str, Any], str, int], RecordPlace]
-"""Appends an event, under a key, with a timestamp in milliseconds."""
+"""Appends an event, which has this id, with a timestamp in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,19 @@ class Publisher:
         now_ms: Callable[[], int],
         *,
         validate: bool = True,
+        record_key: str | None = "id",
+        extra_fields: bool = False,
     ) -> None:
-        """`now_ms` stamps records whose event has no timestamp; `validate` False checks nothing."""
+        """`now_ms` stamps records whose event has no timestamp; `validate` False checks nothing.
+
+        `record_key` is the path of what records are keyed by, None for no key. `extra_fields`:
+        whether events that the simulator builds have the fields of some publishers' envelopes.
+        """
         self.catalog = catalog
         self.log = log
         self.validate = validate
+        self.record_key = record_key
+        self.extra_fields = extra_fields
         self.now_ms = now_ms
 
     def publish(
@@ -73,11 +81,11 @@ class Publisher:
         timestamp: int | None = None,
         validate: bool | None = None,
     ) -> Published:
-        """Append one event.
+        """Append one event to a topic, which may be said without its prefix.
 
-        `key` defaults to the event's id, `timestamp` (milliseconds) to the event's timestamp, else
-        to the clock. `validate` overrides the publisher's setting for this record. Raises
-        `InvalidEvent`, or an error of the log; then nothing has been appended.
+        `key` defaults to what `record_key` names, `timestamp` (milliseconds) to the event's
+        timestamp, else to the clock. `validate` overrides the publisher's setting for this record.
+        Raises `InvalidEvent`, or an error of the log; then nothing has been appended.
         """
         return self.append(
             self.prepare(
@@ -103,6 +111,7 @@ class Publisher:
         validate: bool | None = None,
     ) -> PreparedRecord:
         """Check and encode one event without appending it, so that several can go in together."""
+        topic = self.catalog.topic(topic)
         channel = self.catalog.channels.get(topic)
         check = channel is not None and (self.validate if validate is None else validate)
         decoded, value = _decode(topic, event, must_parse=check)
@@ -114,7 +123,7 @@ class Publisher:
         return PreparedRecord(
             topic=topic,
             value=value,
-            key=_key(topic, key, envelope),
+            key=self._key(topic, key, envelope),
             timestamp=self._timestamp(timestamp, envelope),
             headers=headers,
             partition=partition,
@@ -138,15 +147,16 @@ class Publisher:
     def bound(self, message: MessageType) -> BoundPublish:
         """Return the quick way in for events of one type that the simulator builds itself.
 
-        The function takes a whole event, its key and its record's timestamp (milliseconds). It
+        The function takes a whole event, its id and its record's timestamp (milliseconds). It
         validates, encodes and appends like `publish`, and raises the same errors.
         """
         # A crowd calls this for every event: what does not change is looked up once.
-        topic = message.channel
+        topic = message.topic
         append = self.log.append
         is_valid = message.validator.is_valid
         check = self.validate
         unchecked = not check
+        by_id = self.record_key == "id"
 
         def publish(event: dict[str, Any], key: str, timestamp_ms: int) -> RecordPlace:
             if check and not is_valid(event):
@@ -155,11 +165,25 @@ class Publisher:
                 value = encode_event(event)
             except orjson.JSONEncodeError as error:
                 raise _not_json(topic, event, str(error)) from None
-            return append(
-                topic, value, key=key.encode(), timestamp=timestamp_ms, unchecked=unchecked
-            )
+            record_key = key.encode() if by_id else self._key(topic, None, event)
+            return append(topic, value, key=record_key, timestamp=timestamp_ms, unchecked=unchecked)
 
         return publish
+
+    def _key(
+        self, topic: str, given: str | bytes | None, envelope: Mapping[str, Any]
+    ) -> bytes | None:
+        if isinstance(given, bytes):
+            return given
+        if given is None and self.record_key is not None:
+            found: Any = envelope
+            for part in self.record_key.split("."):
+                found = found.get(part) if isinstance(found, Mapping) else None
+            given = found if isinstance(found, str) else None
+        try:
+            return None if given is None else given.encode()
+        except UnicodeEncodeError:
+            raise InvalidRecord(topic, f"key {given!r} is not valid Unicode") from None
 
     def _timestamp(self, given: int | None, envelope: Mapping[str, Any]) -> int:
         if given is not None:
@@ -200,14 +224,3 @@ def _decode(topic: str, event: EventValue, *, must_parse: bool) -> tuple[Any, by
 
 def _not_json(topic: str, event: object, reason: str) -> InvalidEvent:
     return InvalidEvent(topic, [Violation("$", event, "json", f"not a JSON event: {reason}")])
-
-
-def _key(topic: str, given: str | bytes | None, envelope: Mapping[str, Any]) -> bytes | None:
-    if isinstance(given, bytes):
-        return given
-    event_id = envelope.get("id")
-    text = event_id if given is None and isinstance(event_id, str) else given
-    try:
-        return None if text is None else text.encode()
-    except UnicodeEncodeError:
-        raise InvalidRecord(topic, f"key {text!r} is not valid Unicode") from None

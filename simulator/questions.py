@@ -45,6 +45,7 @@ class EventQuestions:
         check_words(conditions, EventConditions)
         name, user = conditions.get("name"), conditions.get("user")
         if topic is not None:
+            topic = self._catalog.topic(topic)
             self._log.topic(topic)
         where = conditions.get("where") or {}
         self._check_question(topic, name, where)

@@ -12,9 +12,11 @@ from simulator.settings import DEFAULT_START, Settings
 
 def catalog_of(settings: Settings) -> Catalog:
     """The events that exist; raises InvalidDocument where `specs` cannot be read at all."""
+    catalog = settings.catalog or Catalog.builtin()
     if settings.specs:
-        return Catalog.load([Path(spec) for spec in settings.specs])
-    return settings.catalog or Catalog.builtin()
+        catalog = Catalog.load([Path(spec) for spec in settings.specs])
+    prefix = settings.topic_prefix and settings.topic_prefix + settings.topic_separator
+    return catalog.with_topic_prefix(prefix or catalog.topic_prefix)
 
 
 def clock_of(settings: Settings) -> VirtualClock | RealClock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ DEFAULT_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 MAX_BROKERS: Final = 100
+
+_TOPIC_PART: Final = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class Settings:
     apps, `host:port`, to which events are delivered. `max_bytes`: the bound on what the log holds.
     `specs`: AsyncAPI documents, or directories of them, whose events exist beside the Chat Events.
     `catalog`: which events exist, instead of `specs`; by default the Chat Events.
+    `topic_prefix`, `topic_separator`: what stands before the catalogue's topics on every door, as
+    in `dev.chat`, and before the groups of event handler apps. `record_key`: the path of the text
+    that records are keyed by unless the caller gives a key, None for no key. `extra_fields`: the
+    simulator's own events have `timestampUnixNano` and `unionNamespace`, as some publishers do.
     """
 
     seed: int = 0
@@ -67,6 +74,10 @@ class Settings:
     max_bytes: int = DEFAULT_MAX_BYTES
     specs: Sequence[str | PathLike[str]] = ()
     catalog: Catalog | None = None
+    topic_prefix: str = ""
+    topic_separator: str = "."
+    record_key: str | None = "id"
+    extra_fields: bool = False
 
     def __post_init__(self) -> None:
         if self.speed is not None and not 0 < self.speed < float("inf"):
@@ -86,6 +97,16 @@ class Settings:
         if self.specs and self.catalog is not None:
             rule = "give specs or a catalog, not both"
             raise InvalidSetting("specs", list(self.specs), rule)
+        for name, value in (
+            ("topic_prefix", self.topic_prefix),
+            ("topic_separator", self.topic_separator),
+        ):
+            if not _TOPIC_PART.fullmatch(value):
+                rule = "use letters, digits, '.', '_' and '-', up to 100"
+                raise InvalidSetting(name, value, rule)
+        if self.record_key is not None and not all(self.record_key.split(".")):
+            rule = "use a path such as id or payload.item.owner, or None for no key"
+            raise InvalidSetting("record_key", self.record_key, rule)
         if self.start is not None:
             instant_ns(self.start)
         config: object = self.config  # a caller may know no types

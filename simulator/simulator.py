@@ -60,14 +60,21 @@ class AsyncSimulator:
         self.catalog = catalog_of(settings)
         self.clock = clock_of(settings)
         self.log = TopicLog(max_bytes=settings.max_bytes)
-        self.publisher = Publisher(self.catalog, self.log, self._now_ms, validate=settings.validate)
+        self.publisher = Publisher(
+            self.catalog,
+            self.log,
+            self._now_ms,
+            validate=settings.validate,
+            record_key=settings.record_key,
+            extra_fields=settings.extra_fields,
+        )
         self.kafka = AsyncKafkaControl(self._kafka_listener)
         self.player = Player(
             self.publisher,
             self.clock,
             self.catalog,
             seed=settings.seed,
-            brokers=StoryBrokers(lambda: self._kafka, self.kafka),
+            brokers=StoryBrokers(lambda: self._kafka, self.kafka, self.catalog.topic),
         )
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
         self._questions = EventQuestions(self.log, self.catalog, self.player, self.chat)
@@ -339,12 +346,14 @@ class AsyncSimulator:
 
         Raises `TopicNotFound` or `InvalidConfig`.
         """
+        topic = self.catalog.topic(topic)
         self.log.configure_topic(topic, self._topic_configs.given(config))
         self._retention.arm()
         return self.log.topic(topic)
 
     def add_partitions(self, topic: str, total: int) -> TopicInfo:
         """Give a topic so many partitions in all; raises `TopicNotFound`."""
+        topic = self.catalog.topic(topic)
         self.log.add_partitions(topic, total)
         return self.log.topic(topic)
 
@@ -358,7 +367,7 @@ class AsyncSimulator:
 
         Raises `TopicNotFound`, `PartitionNotFound` or `OffsetOutOfRange`.
         """
-        start = self.log.delete_records(topic, partition, before_offset)
+        start = self.log.delete_records(self.catalog.topic(topic), partition, before_offset)
         self._reap_later()
         return start
 
@@ -367,13 +376,13 @@ class AsyncSimulator:
 
         Raises `TopicNotFound`, or `InvalidTopicSetting` unless its cleanup.policy has compact.
         """
-        deleted = self.log.compact(topic, self._now_ms())
+        deleted = self.log.compact(self.catalog.topic(topic), self._now_ms())
         self._reap_later()
         return deleted
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic and its records; raises `TopicNotFound`."""
-        self.log.delete_topic(topic)
+        self.log.delete_topic(self.catalog.topic(topic))
         self._reap_later()
 
     def groups(self) -> list[GroupInfo]:

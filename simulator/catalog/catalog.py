@@ -56,16 +56,30 @@ class CatalogSource(NamedTuple):
 class Catalog:
     """The events of some documents. Topics that none of them names are untyped and take anything.
 
+    A document's channel `chat` is the topic `chat`, or `dev.chat` with the prefix `dev.`. This is
+    where the two meet: doors and the log know the whole name, stories and tests say the channel,
+    and `topic` and `said` turn one into the other. Other topics are called what they are called.
+
     `problems` says what could not be read while it was loaded; what could is here.
     """
 
-    def __init__(self, sources: Sequence[CatalogSource], problems: Sequence[str] = ()) -> None:
-        """Where two documents have the same event of a channel, the first one counts."""
+    def __init__(
+        self,
+        sources: Sequence[CatalogSource],
+        problems: Sequence[str] = (),
+        *,
+        topic_prefix: str = "",
+    ) -> None:
+        """Where two documents have the same event of a channel, the first one counts.
+
+        `topic_prefix` stands before every channel, its separator included.
+        """
         documents = [source.document for source in sources]
         self.title = documents[0].title if len(documents) == 1 else f"{len(documents)} documents"
         self.source = documents[0].source if len(documents) == 1 else self.title
         self.problems = tuple(problems)
         self.sources = tuple(sources)
+        self.topic_prefix = topic_prefix
         messages: dict[str, dict[str, MessageType]] = {}
         descriptions: dict[str, str] = {}
         for document, descriptors in sources:
@@ -75,15 +89,21 @@ class Catalog:
                 for message in channel.messages.values():
                     if message.name not in here:
                         here[message.name] = MessageType(
-                            message, channel.name, document.proto_package, descriptors
+                            message,
+                            channel.name,
+                            document.proto_package,
+                            descriptors,
+                            topic=topic_prefix + channel.name,
                         )
         self.channels: Mapping[str, Channel] = MappingProxyType(
             {
-                name: Channel(name, MappingProxyType(found), descriptions[name])
+                topic_prefix + name: Channel(
+                    topic_prefix + name, MappingProxyType(found), descriptions[name]
+                )
                 for name, found in messages.items()
             }
         )
-        """The topics, by name, in the order of the documents."""
+        """The topics, by their whole name, in the order of the documents."""
 
     @classmethod
     @cache
@@ -120,6 +140,21 @@ class Catalog:
 
         return load_catalog(paths, cache=cache)
 
+    def with_topic_prefix(self, prefix: str) -> Catalog:
+        """The same events, on topics with this prefix."""
+        if prefix == self.topic_prefix:
+            return self
+        return Catalog(self.sources, self.problems, topic_prefix=prefix)
+
+    def topic(self, name: str) -> str:
+        """The whole name of a topic that is said with or without the prefix."""
+        whole = self.topic_prefix + name
+        return whole if name not in self.channels and whole in self.channels else name
+
+    def said(self, topic: str) -> str:
+        """What stories and tests call a topic: the channel, without the prefix."""
+        return topic.removeprefix(self.topic_prefix) if topic in self.channels else topic
+
     @cached_property
     def messages(self) -> tuple[MessageType, ...]:
         """All events of all topics."""
@@ -139,6 +174,7 @@ class Catalog:
 
     def message(self, topic: str, name: str) -> MessageType:
         """An event of a topic; UnknownEvent, with what was probably meant, where there is none."""
+        topic = self.topic(topic)
         channel = self.channels.get(topic)
         if channel is None:
             hint = did_you_mean(closest(topic, self.channels))
@@ -152,7 +188,7 @@ class Catalog:
         """An event by its name alone; UnknownEvent, or AmbiguousEvent where topics share it."""
         found = [message for message in self.messages if message.name == name]
         if len(found) > 1:
-            raise AmbiguousEvent(name, [message.channel for message in found])
+            raise AmbiguousEvent(name, [message.topic for message in found])
         if not found:
             hint = did_you_mean(closest(name, (message.name for message in self.messages)))
             raise UnknownEvent(f"there is no event {name}{hint}")
@@ -165,12 +201,12 @@ class Catalog:
         """
         full_name = full_name.rpartition("/")[2]
         found = [message for message in self.messages if message.proto_name == full_name]
-        here = [message for message in found if topic in (None, message.channel)]
+        here = [message for message in found if topic in (None, message.topic)]
         if len(here) > 1:
-            raise AmbiguousEvent(full_name, [message.channel for message in here])
+            raise AmbiguousEvent(full_name, [message.topic for message in here])
         if not here:
             where = "" if topic is None else f" on topic {topic}"
-            others = ", ".join(message.channel for message in found)
+            others = ", ".join(message.topic for message in found)
             hint = f"; it belongs to topic {others}" if found else ""
             raise UnknownEvent(f"there is no event with message {full_name}{where}{hint}")
         return here[0]
@@ -228,11 +264,11 @@ class Catalog:
         return found[0] if len(found) == 1 else combined(found)
 
     def _of_topics(self, topics: Iterable[str] | None) -> list[MessageType]:
-        wanted = None if topics is None else set(topics)
-        return [m for m in self.messages if wanted is None or m.channel in wanted]
+        wanted = None if topics is None else set(map(self.topic, topics))
+        return [m for m in self.messages if wanted is None or m.topic in wanted]
 
     def _hint(self, topic: str, name: str) -> str:
-        elsewhere = [m.channel for m in self.messages if m.name == name]
+        elsewhere = [m.topic for m in self.messages if m.name == name]
         if elsewhere:
             return f"; {name} belongs to topic {', '.join(elsewhere)}"
         here = closest(name, self.channels[topic].messages)
@@ -242,7 +278,7 @@ class Catalog:
         if other is None:
             known = ", ".join(self.channels[topic].messages)
             return f"; it has {known}" if known else "; it has none"
-        return f"{did_you_mean(other)} It belongs to topic {self.find(other).channel}"
+        return f"{did_you_mean(other)} It belongs to topic {self.find(other).topic}"
 
     def _by_payload_key(self, channel: Channel, event: Mapping[str, Any]) -> MessageType:
         payload = event.get(PAYLOAD)

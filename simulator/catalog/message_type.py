@@ -46,12 +46,19 @@ class MessageType:
         channel: str,
         package: str,
         descriptors: Descriptors | None,
+        *,
+        topic: str | None = None,
     ) -> None:
-        """`package` is that of the protobuf message; no `descriptors`: no typed form."""
+        """`package` is that of the protobuf message; no `descriptors`: no typed form.
+
+        `topic` is by default what the document's `channel` is called.
+        """
         self.name = source.name
         """The name of the event, as in its envelope."""
         self.channel = channel
-        """The topic."""
+        """The document's channel: the topic without the prefix of an installation."""
+        self.topic = channel if topic is None else topic
+        """The topic, as the log and all doors call it."""
         self.description = source.description
         self.schema: Schema = source.schema
         """JSON Schema of the event as published, without `$ref`; not to be changed."""

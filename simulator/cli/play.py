@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from simulator.cli import failures, options
-from simulator.cli.specs import catalog_of, spec_option
+from simulator.cli.specs import catalog_of, spec_option, topic_options
 from simulator.cli.summary import Summary
 from simulator.cli.terminal import Progress
 
@@ -40,6 +40,8 @@ class Wishes(NamedTuple):
     cluster: str | None = None
     shard: str | None = None
     specs: Sequence[Path] = ()
+    topic_prefix: str = ""
+    topic_separator: str = "."
 
 
 class PlayCommand(click.Command):
@@ -105,6 +107,7 @@ class PlayCommand(click.Command):
 )
 @click.option("--quiet", "-q", is_flag=True, help="Write nothing but problems.")
 @spec_option
+@topic_options
 @options.validate_option
 @click.pass_context
 def play(
@@ -120,6 +123,8 @@ def play(
     as_json: bool,
     quiet: bool,
     specs: Sequence[Path],
+    topic_prefix: str,
+    topic_separator: str,
     validate: bool,
 ) -> None:
     """Play STORY, a story of the library by name or a script by path.
@@ -131,7 +136,23 @@ def play(
         raise click.UsageError("--shard is for --to kafka://...", ctx)
     if server is not None and cluster is not None:
         raise click.UsageError("--to writes what is played here: leave --server out", ctx)
-    wishes = Wishes(story, seed, start, speed, dict(variables), validate, cluster, shard, specs)
+    if server is not None and topic_prefix:
+        raise click.UsageError(
+            "--topic-prefix is a setting of the server: simulator serve --topic-prefix", ctx
+        )
+    wishes = Wishes(
+        story,
+        seed,
+        start,
+        speed,
+        dict(variables),
+        validate,
+        cluster,
+        shard,
+        specs,
+        topic_prefix,
+        topic_separator,
+    )
     with Progress(quiet=quiet or as_json) as progress:
         if server is None:
             import asyncio
@@ -165,6 +186,8 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             grpc_port=None,
             kafka_port=None,
             catalog=catalog_of(wishes.specs),
+            topic_prefix=wishes.topic_prefix,
+            topic_separator=wishes.topic_separator,
         )
     ) as sim:
         play = sim.start_play(

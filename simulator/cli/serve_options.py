@@ -12,7 +12,7 @@ import click
 from simulator.cli import options
 from simulator.cli.options import F
 from simulator.cli.security_options import security_of
-from simulator.cli.specs import spec_option
+from simulator.cli.specs import spec_option, topic_options
 
 if TYPE_CHECKING:
     from simulator.settings import Settings
@@ -123,6 +123,20 @@ def event_options(command: F) -> F:
             "2026-01-31T18:00:00Z; else now, or a fixed time with --speed max.",
         ),
         spec_option,
+        topic_options,
+        click.option(
+            "--record-key",
+            metavar="PATH|none",
+            default="id",
+            show_default=True,
+            help="The field of an event that its record is keyed by, unless a key is given.",
+        ),
+        click.option(
+            "--extra-fields",
+            is_flag=True,
+            help="Events of stories have timestampUnixNano and unionNamespace, as some publishers "
+            "write them.",
+        ),
         click.option(
             "--deliver-to",
             "handlers",
@@ -159,6 +173,7 @@ def settings_of(
     config: tuple[tuple[str, str], ...],
     kafka_validation: Literal["reject", "mark", "off"],
     speed: float,
+    record_key: str,
     **others: Any,
 ) -> Settings:
     """The settings that the options ask for; those of one name with a setting go in as they are."""
@@ -178,6 +193,7 @@ def settings_of(
         config=dict(config),
         kafka_validation=kafka_validation,
         speed=speed or None,
+        record_key=None if record_key == "none" else record_key,
         **others,
     )
 

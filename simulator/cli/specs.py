@@ -32,6 +32,23 @@ def spec_option(command: F) -> F:
     )(command)
 
 
+def topic_options(command: F) -> F:
+    """Add `--topic-prefix` and `--topic-separator`."""
+    command = click.option(
+        "--topic-separator",
+        metavar="TEXT",
+        default=".",
+        show_default=True,
+        help="What stands between the prefix and a topic.",
+    )(command)
+    return click.option(
+        "--topic-prefix",
+        metavar="TEXT",
+        default="",
+        help="What topics of the catalogue begin with on every door: with dev, chat is dev.chat.",
+    )(command)
+
+
 def catalog_of(specs: Sequence[Path]) -> Catalog:
     """The Chat Events, with the events of the documents; what cannot be loaded is a warning."""
     from simulator.catalog import Catalog

@@ -130,7 +130,7 @@ def _pool(files: dict[str, FileDescriptorProto]) -> Any:
 
 def _fit(message: MessageType, pool: Any, offered: set[str]) -> EventFit:
     def found(fit: Fit, differences: tuple[str, ...] = ()) -> EventFit:
-        return EventFit(message.channel, message.name, message.service_name, fit, differences)
+        return EventFit(message.topic, message.name, message.service_name, fit, differences)
 
     if message.service_name not in offered:
         return found(Fit.NOT_IMPLEMENTED)

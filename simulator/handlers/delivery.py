@@ -58,14 +58,14 @@ class Delivery:
         """`start` begins; `bury` takes dead letters; `answered` hears of every answer."""
         self.target = target
         self.settings = settings
-        self.group = settings.group or f"handlers.{target}"
+        self.group = settings.group or f"{catalog.topic_prefix}handlers.{target}"
         self._log = log
         self._catalog = catalog
         self._randomness = randomness
         self._bury = bury
         self._answered = answered
         self._app = App(target, settings.deadline_s)
-        self._topics = settings.topics or tuple(catalog.channels)
+        self._topics = tuple(map(catalog.topic, settings.topics)) or tuple(catalog.channels)
         self._task: asyncio.Task[None] | None = None
         self._state = DeliveryState.STOPPED
         self._reason = ""

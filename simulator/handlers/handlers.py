@@ -83,7 +83,7 @@ class Handlers:
         if len(self._deliveries) >= MAX_TARGETS:
             raise HandlerError(f"there are {MAX_TARGETS} targets already")
         for topic in settings.topics:
-            if topic not in self.catalog.channels:
+            if self.catalog.topic(topic) not in self.catalog.channels:
                 hint = did_you_mean(closest(topic, self.catalog.channels))
                 raise HandlerError(f"topic {topic} has no events that could be delivered{hint}")
         dead = settings.dead_letters

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
+from simulator.instants import instant_ns
 from simulator.scenario.errors import ScenarioError
 from simulator.scenario.identity import IdStyle
 from simulator.scenario.randomness import Randomness
@@ -95,16 +96,18 @@ class EventStyle:
     client_id: str = "game-client"
     ids: IdStyle = "dashed"
     timestamps: Precision = "milliseconds"
+    extra_fields: bool = False
 
     @classmethod
-    def of(cls, script: Script) -> EventStyle:
-        """The style of a script."""
+    def of(cls, script: Script, *, extra_fields: bool = False) -> EventStyle:
+        """The style of a script, in an installation whose publisher adds fields or does not."""
         return cls(
             namespace=script.namespace,
             parent_namespace=script.parent_namespace,
             client_id=script.client_id,
             ids=script.ids,
             timestamps=script.timestamps,
+            extra_fields=extra_fields,
         )
 
     def ids_from(self, randomness: Randomness) -> IdSource:
@@ -130,6 +133,7 @@ class Envelopes:
         self._namespace = style.namespace
         self._parent_namespace = style.parent_namespace
         self._client_id = style.client_id
+        self._extra_fields = style.extra_fields
 
     def renew(
         self,
@@ -177,4 +181,8 @@ class Envelopes:
         event["traceId"] = trace_id
         if session_id is not None:
             event["sessionId"] = session_id
+        if self._extra_fields:
+            # What some releases of the platform's publisher add; the value of the second is open.
+            event["timestampUnixNano"] = instant_ns(timestamp)
+            event["unionNamespace"] = ""
         return event

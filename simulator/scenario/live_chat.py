@@ -75,7 +75,7 @@ class LiveChat:
         self._publisher = publisher
         self._clock = clock
         self._settings = settings or ServiceSettings()
-        self._style = style or EventStyle()
+        self._style = style or EventStyle(extra_fields=publisher.extra_fields)
         self._stamp = stamper(self._style.timestamps)
         self._seed = seed
         self._random = Randomness(seed).fork("live chat")

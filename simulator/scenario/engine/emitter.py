@@ -112,7 +112,7 @@ class Emitter:
             validate=validate,
         )
         place = self.publisher.append(record).place
-        self._note(topic, record.value, timestamp_ms, place)
+        self._note(self.publisher.catalog.said(topic), record.value, timestamp_ms, place)
         return record.warnings
 
     def tell_refusal(self, user_id: str, reason: str) -> None:
@@ -150,7 +150,7 @@ class Emitter:
                 warnings=(),
             )
         )
-        self._note(record.topic, record.value, record.timestamp, None)
+        self._note(self.publisher.catalog.said(record.topic), record.value, record.timestamp, None)
         return True
 
     def _note(

@@ -76,7 +76,7 @@ def duplicate(frame: Frame, step: Duplicate) -> Going:
 
 def _message(catalog: Catalog, name: str, topic: str | None, step: Produce) -> MessageType:
     """The type of an event; one that goes where it does not belong is found by its name alone."""
-    channel = None if topic is None else catalog.channels.get(topic)
+    channel = None if topic is None else catalog.channels.get(catalog.topic(topic))
     if channel is None or (name not in channel.messages and not step.validate):
         return catalog.find(name)
     return catalog.message(channel.name, name)

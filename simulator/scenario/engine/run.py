@@ -72,7 +72,7 @@ class Run:
         self.warnings = Notes()
         """What was published and looks like a mistake although it is legal."""
         self.stamp = stamper(script.timestamps)
-        self.style = EventStyle.of(script)
+        self.style = EventStyle.of(script, extra_fields=publisher.extra_fields)
         self.cast = Cast(script, seed)
         names = StoryNames(seed, lambda: self.stamp(self.now_ns)[0], self.cast.id_of)
         scope = Scope(bind_variables(script.variables, variables or {}, names), names)

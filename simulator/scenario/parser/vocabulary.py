@@ -25,6 +25,7 @@ class Vocabulary:
         """`suggest` words the end of a message about an unknown word."""
         self._catalog = catalog
         self._suggest = suggest
+        self._topics = {catalog.said(topic) for topic in catalog.channels} if catalog else set()
         self._topics_of: dict[str, list[str]] = {}
         for message in catalog.messages if catalog else ():
             self._topics_of.setdefault(message.name, []).append(message.channel)
@@ -46,9 +47,9 @@ class Vocabulary:
 
     def wrong_topic(self, topic: str) -> str | None:
         """What is wrong with a topic. Unknown ones are untyped; near misses are mistakes."""
-        if self._catalog is None or topic in self._catalog.channels:
+        if self._catalog is None or topic in self._topics:
             return None
-        meant = closest(topic, self._catalog.channels)
+        meant = closest(topic, self._topics)
         return f"unknown topic {quoted(topic)} (did you mean '{meant}'?)" if meant else None
 
     def wrong_produced_event(self, event: str, topic: str | None, validate: bool) -> str | None:
@@ -82,7 +83,7 @@ class Vocabulary:
         """What is wrong with expecting an event of this name."""
         if self._anything or self._catalog is None or event in self._made_names:
             return None
-        if event in self._topics_of or (topic and topic not in self._catalog.channels):
+        if event in self._topics_of or (topic and topic not in self._topics):
             return None
         known = {*self._topics_of, *self._made_names}
         return f"unknown event {quoted(event)}{self._suggest(event, known)}"
