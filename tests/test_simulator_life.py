@@ -186,6 +186,10 @@ def test_every_setting_arrives() -> None:
         "handlers": ["127.0.0.1:6565"],
         "max_bytes": 1000,
         "catalog": Catalog.builtin(),
+        "topic_prefix": "dev",
+        "topic_separator": "-",
+        "record_key": "userId",
+        "extra_fields": True,
     }
     assert {*given, "specs"} == {field.name for field in fields(Settings)}
     assert Simulator(**given).settings == Settings(**given)
