@@ -73,12 +73,29 @@ async def _offered(
     channel: grpc.aio.Channel, catalog: Catalog
 ) -> tuple[set[str], dict[str, FileDescriptorProto]]:
     """The catalogue's services that an app has, with their files and all that these import."""
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto
-    from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+    try:
+        return await _asked(channel, catalog, "v1")
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            raise
+    return await _asked(channel, catalog, "v1alpha")
 
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]
-    stream = stub.ServerReflectionInfo()
+
+async def _asked(
+    channel: grpc.aio.Channel, catalog: Catalog, version: str
+) -> tuple[set[str], dict[str, FileDescriptorProto]]:
+    """The same, asked in one version of the protocol; their messages are the same."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+    from grpc_reflection.v1alpha import reflection_pb2
+
     request: Any = reflection_pb2.ServerReflectionRequest
+    answer_type: Any = reflection_pb2.ServerReflectionResponse
+    call: Any = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=request.SerializeToString,
+        response_deserializer=answer_type.FromString,
+    )
+    stream = call()
 
     async def ask(**question: str) -> Any:
         await stream.write(request(**question))

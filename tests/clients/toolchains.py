@@ -54,6 +54,19 @@ class Toolchain:
         lines = COLOUR.sub("", finished.stdout).splitlines()
         return [line for line in lines if line.strip()]
 
+    def start(self, language: str, *command: str) -> subprocess.Popen[str]:
+        """Start a program that goes on until it is killed."""
+        program = shutil.which(command[0], path=self.environment["PATH"])
+        assert program is not None
+        return subprocess.Popen(
+            [program, *command[1:]],
+            cwd=self.examples / language,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
     def _run(self, language: str, command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         program = shutil.which(command[0], path=self.environment["PATH"])
         assert program is not None
