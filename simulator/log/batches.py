@@ -8,15 +8,12 @@ that ask for records.
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from simulator.log.compression import MAX_DECODED_BYTES, ZSTD, decompressed
 from simulator.log.errors import CorruptBatch, InvalidBatch, UnsupportedBatch
 from simulator.log.record import Headers
-
-Unpack = Callable[[bytes, bytearray], int]
-"""Decompresses into a buffer and says how many bytes it wrote; raises where it does not fit."""
 
 # base offset, length, leader epoch, magic, CRC, attributes, last offset delta, base timestamp,
 # max timestamp, producer id, producer epoch, base sequence, number of records
@@ -33,18 +30,9 @@ LOG_APPEND_TIME: Final = 0x08
 TRANSACTIONAL: Final = 0x10
 CONTROL: Final = 0x20
 
-GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
-
 NO_PRODUCER: Final = -1
 
-MAX_DECODED_BYTES: Final = 64 * 1024 * 1024
-"""What a compressed batch may unpack to; one that says more cannot be decoded."""
-
 _LEAST_RECORD_BYTES: Final = 7  # a varint each for size, time, offset, key, value, headers; a byte
-
-_XERIAL: Final = b"\x82SNAPPY\x00"
-"""Begins the framing that Java clients put around Snappy blocks."""
-
 
 Unchecked = bool | frozenset[int]
 """Which records of a batch entered a typed topic without being valid: all, none, or these."""
@@ -184,7 +172,7 @@ def decode_rows(raw: bytes, first_position: int, unchecked: Unchecked) -> Rows:
     attributes, base_timestamp, max_timestamp, count = header[5], header[7], header[8], header[12]
     headers: dict[int, Headers] = {}
     try:
-        payload = _decompressed(attributes & _COMPRESSION, raw)
+        payload = decompressed(attributes & _COMPRESSION, raw[HEADER_BYTES:])
         values, keys, timestamps = _decode(payload, count, base_timestamp, headers)
     except Exception:  # whatever a codec raises: the bytes are not what they say they are
         values, keys, timestamps = [None] * count, [None] * count, [max_timestamp] * count
@@ -210,53 +198,10 @@ def _rows_unchecked(unchecked: Unchecked, count: int) -> frozenset[int]:
 def decode_values(batch: Batch) -> list[bytes | None]:
     """The values of a batch, to be checked one by one; CorruptBatch if they cannot be decoded."""
     try:
-        payload = _decompressed(batch.compression, batch.raw)
+        payload = decompressed(batch.compression, batch.raw[HEADER_BYTES:])
         return _decode(payload, batch.records, 0, {})[0]
     except Exception as error:
         raise CorruptBatch(f"the records of the batch cannot be decoded: {error}") from None
-
-
-def _decompressed(compression: int, raw: bytes) -> bytes:
-    body = raw[HEADER_BYTES:]
-    if compression == 0:
-        return body
-    if compression == GZIP:
-        inflater = zlib.decompressobj(wbits=31)
-        return inflater.decompress(body, MAX_DECODED_BYTES)
-    import cramjam
-
-    if compression == SNAPPY:
-        return _unsnappy(cramjam.snappy.decompress_raw_into, body)
-    codec = cramjam.lz4 if compression == LZ4 else cramjam.zstd
-    return _unpacked(codec.decompress_into, body, MAX_DECODED_BYTES)
-
-
-def _unsnappy(unpack: Unpack, body: bytes) -> bytes:
-    if not body.startswith(_XERIAL):
-        return _unpacked(unpack, body, MAX_DECODED_BYTES)
-    parts, at, room = [], 16, MAX_DECODED_BYTES
-    while at < len(body):
-        size = int.from_bytes(body[at : at + 4], "big")
-        part = _unpacked(unpack, body[at + 4 : at + 4 + size], room)
-        parts.append(part)
-        room -= len(part)
-        at += 4 + size
-    return b"".join(parts)
-
-
-def _unpacked(unpack: Unpack, body: bytes, room: int) -> bytes:
-    """Unpack into at most `room` bytes; raises whatever the codec does where they are too few."""
-    size = min(max(8 * len(body), 1 << 16), room)
-    while True:
-        buffer = bytearray(size)
-        try:
-            written = unpack(body, buffer)
-        except Exception:
-            if size == room:
-                raise
-            size = min(8 * size, room)
-        else:
-            return bytes(memoryview(buffer)[:written])
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from simulator.log import (
     ProducerFenced,
     RecordTooLarge,
     TopicLog,
-    batches,
+    compression,
     parse_batch,
 )
 
@@ -172,7 +172,7 @@ def test_refuses_a_batch_that_counts_more_records_than_its_bytes_can_hold() -> N
 def test_a_bomb_is_not_unpacked_beyond_the_bound(
     log: TopicLog, codec: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "MAX_DECODED_BYTES", 100_000)
+    monkeypatch.setattr(compression, "MAX_DECODED_BYTES", 100_000)
     fits = build_batch([(1, None, b"\0" * 90_000, ())], codec=codec)
     bomb = build_batch([(1, None, b"\0" * 110_000, ())], codec=codec)
     log.append_batch("t", 0, parse_batch(fits))

@@ -66,7 +66,8 @@ from simulator.log import (
     parse_batch,
 )
 from simulator.log.acls import Operation, ResourceType
-from simulator.log.batches import ZSTD, Unchecked
+from simulator.log.batches import Unchecked
+from simulator.log.compression import ZSTD
 from simulator.log.record_rules import check_records, stamped, with_create_time
 from simulator.log.topic import INTERNAL
 from simulator.log.transaction import Place, Producer
