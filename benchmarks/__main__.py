@@ -25,6 +25,7 @@ from benchmarks.rows import Row, table
 MODULES = (
     *("startup", "back_in_time", "crowd", "latency", "grpc_subscribe", "bare_stream", "kafka"),
     "catalogue",
+    "deliver",
 )
 VERSIONS = (
     "chat-event-simulator",
