@@ -34,7 +34,13 @@ STATUS_CODES: Final = (
 )
 """gRPC's status codes but for OK."""
 
-RETRIED_CODES: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN"})
+RETRIED_CODES: Final = frozenset(
+    {
+        *("UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN"),
+        # No answers of a handler: it was too slow, or its server was stopped while it was at work.
+        *("DEADLINE_EXCEEDED", "CANCELLED"),
+    }
+)
 
 MAX_BATCH: Final = 10_000
 

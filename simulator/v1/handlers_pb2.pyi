@@ -100,8 +100,8 @@ class DeliverySettings(google.protobuf.message.Message):
 
     @property
     def retried_codes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Status codes by name that are tried again, instead of UNAVAILABLE, RESOURCE_EXHAUSTED, INTERNAL
-        and UNKNOWN.
+        """Status codes by name that are tried again, instead of UNAVAILABLE, RESOURCE_EXHAUSTED,
+        INTERNAL, UNKNOWN, DEADLINE_EXCEEDED and CANCELLED.
         """
 
     @property

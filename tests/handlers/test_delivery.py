@@ -116,7 +116,9 @@ async def test_or_only_what_failed(sim: AsyncSimulator) -> None:
     assert sim.handlers.reports()[0].total.duplicate == 0
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN"])
+@pytest.mark.parametrize(
+    "code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN", "CANCELLED"]
+)
 async def test_codes_that_are_tried_again(sim: AsyncSimulator, code: str) -> None:
     app = HandlerApp(lambda call: code if call.number < 3 else "OK")
     async with app.served() as target:
@@ -193,11 +195,33 @@ async def test_an_app_that_hangs_is_given_its_deadline(sim: AsyncSimulator) -> N
 
     app = HandlerApp(hang)
     async with app.served() as target:
-        sim.handlers.add(target, DeliverySettings(deadline_s=0.05))
-        publish(sim)
-        await sim.handlers.wait_idle()
+        sim.handlers.add(target, DeliverySettings(deadline_s=0.05, **QUICK))
+        (event_id,) = publish(sim)
+        delivery = sim.handlers.deliveries[target]
+        await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
+        assert "DEADLINE_EXCEEDED" in delivery.report().reason
         release.set()
-    assert sim.handlers.reports()[0].events["userConnected"].failed == 1
+        await sim.wait_delivered(event_id)
+    assert sim.handlers.reports()[0].events["userConnected"].failed >= 1
+
+
+async def test_an_app_that_stops_in_the_middle_of_a_call_gets_the_event_again(
+    sim: AsyncSimulator,
+) -> None:
+    begun = asyncio.Event()
+
+    async def hang(call: Call) -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return "OK"
+
+    async with HandlerApp(hang).served() as target:
+        sim.handlers.add(target, DeliverySettings(**QUICK))
+        (event_id,) = publish(sim)
+        await begun.wait()
+    async with HandlerApp().served(int(target.rpartition(":")[2])):
+        await sim.wait_delivered(event_id, timeout=20)
+    assert sim.handlers.reports()[0].total.given_up == 0
 
 
 async def test_garbage_as_an_answer_is_a_failure(sim: AsyncSimulator) -> None:
