@@ -23,7 +23,10 @@ _PREFIX_BYTES: Final = 12  # base offset and length, which the length does not c
 _LEAST_LENGTH: Final = 14  # of the shortest message of magic 0
 _MAGIC_AT: Final = 16
 _NEWEST_MAGIC: Final = 2
-_CRC_END: Final = 21  # the CRC covers everything behind itself
+_CRC_AT: Final = 17
+ATTRIBUTES_AT: Final = 21  # the CRC covers everything from here on
+MAX_TIMESTAMP_AT: Final = 35
+PRODUCER_AT: Final = 43  # id, epoch and base sequence
 
 _COMPRESSION: Final = 0x07
 LOG_APPEND_TIME: Final = 0x08
@@ -108,7 +111,7 @@ def parse_batch(data: bytes) -> Batch:
     ) = _HEADER.unpack_from(data)
     if base_offset != 0:
         raise InvalidBatch(f"the base offset of a batch is 0 when it is sent, not {base_offset}")
-    if crc != checksum(memoryview(data)[_CRC_END:]):
+    if crc != checksum(memoryview(data)[ATTRIBUTES_AT:]):
         raise CorruptBatch("the CRC-32C of the batch is wrong")
     if count < 1 or count != last_delta + 1:
         raise InvalidBatch(
@@ -153,6 +156,15 @@ def placed(raw: bytes, base_offset: int, leader_epoch: int) -> bytes:
     """The batch with its base offset and leader epoch set; the CRC covers neither."""
     head = struct.pack(">q4si", base_offset, raw[8:12], leader_epoch)
     return b"".join((head, memoryview(raw)[_MAGIC_AT:]))
+
+
+def rewritten(raw: bytes | memoryview, *fields: tuple[int, bytes]) -> bytes:
+    """The batch with other bytes at places of its header, and the CRC that it then has."""
+    batch = bytearray(raw)
+    for at, field in fields:
+        batch[at : at + len(field)] = field
+    struct.pack_into(">I", batch, _CRC_AT, checksum(memoryview(batch)[ATTRIBUTES_AT:]))
+    return bytes(batch)
 
 
 def checksum(data: bytes | memoryview) -> int:
@@ -341,7 +353,7 @@ def assembled(
     last = count - 1 if last_delta is None else last_delta
     # The first 21 bytes are written again below, once the CRC of what follows them is known.
     covered = _HEADER.pack(0, 0, 0, 0, 0, attributes, last, *times, *producer, count)
-    covered = covered[_CRC_END:] + records
+    covered = covered[ATTRIBUTES_AT:] + records
     length = HEADER_BYTES - _PREFIX_BYTES + len(records)
     head = struct.pack(">qiibI", place[0], length, place[1], 2, checksum(covered))
     return head + covered

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import struct
 
-from simulator.log.batches import LOG_APPEND_TIME, Batch, Rows, checksum, decode_rows
+from simulator.log.batches import (
+    ATTRIBUTES_AT,
+    LOG_APPEND_TIME,
+    MAX_TIMESTAMP_AT,
+    Batch,
+    Rows,
+    decode_rows,
+    rewritten,
+)
 from simulator.log.errors import InvalidTimestamps, UnkeyedRecords
 from simulator.log.rules import TopicRules
 
 _NO_TIMESTAMP = -1
-_CRC_AT, _ATTRIBUTES_AT, _MAX_TIMESTAMP_AT, _HEAD_END = 17, 21, 35, 43
 
 
 def check_records(batch: Batch, rules: TopicRules, now: int, place: str) -> None:
@@ -36,23 +43,22 @@ def check_records(batch: Batch, rules: TopicRules, now: int, place: str) -> None
 
 def stamped(batch: Batch, now: int) -> Batch:
     """The batch with the broker's time: its attribute, its largest timestamp, and the CRC."""
-    raw = bytearray(batch.raw)
     attributes = batch.attributes | LOG_APPEND_TIME
-    struct.pack_into(">h", raw, _ATTRIBUTES_AT, attributes)
-    struct.pack_into(">q", raw, _MAX_TIMESTAMP_AT, now)
-    struct.pack_into(">I", raw, _CRC_AT, checksum(memoryview(raw)[_ATTRIBUTES_AT:]))
-    return batch._replace(raw=bytes(raw), attributes=attributes, max_timestamp=now)
+    raw = rewritten(
+        batch.raw,
+        (ATTRIBUTES_AT, struct.pack(">h", attributes)),
+        (MAX_TIMESTAMP_AT, struct.pack(">q", now)),
+    )
+    return batch._replace(raw=raw, attributes=attributes, max_timestamp=now)
 
 
 def with_create_time(batch: Batch) -> Batch:
     """The batch without a claim to have the broker's time, for a topic that keeps producers'."""
     if not batch.attributes & LOG_APPEND_TIME:
         return batch
-    raw = bytearray(batch.raw)
     attributes = batch.attributes & ~LOG_APPEND_TIME
-    struct.pack_into(">h", raw, _ATTRIBUTES_AT, attributes)
-    struct.pack_into(">I", raw, _CRC_AT, checksum(memoryview(raw)[_ATTRIBUTES_AT:]))
-    return batch._replace(raw=bytes(raw), attributes=attributes)
+    raw = rewritten(batch.raw, (ATTRIBUTES_AT, struct.pack(">h", attributes)))
+    return batch._replace(raw=raw, attributes=attributes)
 
 
 def _bad_times(batch: Batch, rows: Rows, rules: TopicRules, now: int) -> dict[int, str]:

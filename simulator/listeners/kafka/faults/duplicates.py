@@ -13,15 +13,15 @@ import struct
 from dataclasses import replace
 from typing import Any, Final
 
-from crc32c import crc32c
+from simulator.log.batches import (
+    ATTRIBUTES_AT,
+    HEADER_BYTES,
+    PRODUCER_AT,
+    TRANSACTIONAL,
+    rewritten,
+)
 
-from simulator.log.batches import HEADER_BYTES
-
-_CRC_AT: Final = 17
-_CRC_END: Final = 21
-_PRODUCER_AT: Final = 43  # id, epoch, base sequence
 _NOBODY: Final = struct.pack(">qhi", -1, -1, -1)
-_TRANSACTIONAL: Final = 0x10
 
 
 def copied(body: Any) -> Any:
@@ -30,7 +30,7 @@ def copied(body: Any) -> Any:
         replace(
             topic,
             partition_data=tuple(
-                replace(partition, records=_anonymous(partition.records))
+                replace(partition, records=rewritten(partition.records, (PRODUCER_AT, _NOBODY)))
                 for partition in topic.partition_data
                 if _can_be_copied(partition.records)
             ),
@@ -45,11 +45,4 @@ def copied(body: Any) -> Any:
 def _can_be_copied(batch: bytes | None) -> bool:
     if batch is None or len(batch) < HEADER_BYTES:
         return False
-    return not int.from_bytes(batch[_CRC_END : _CRC_END + 2], "big") & _TRANSACTIONAL
-
-
-def _anonymous(records: bytes) -> bytes:
-    batch = bytes(records)  # a large one may be a view of its request
-    end = _PRODUCER_AT + len(_NOBODY)
-    covered = batch[_CRC_END:_PRODUCER_AT] + _NOBODY + batch[end:]
-    return batch[:_CRC_AT] + struct.pack(">I", crc32c(covered)) + covered
+    return not int.from_bytes(batch[ATTRIBUTES_AT : ATTRIBUTES_AT + 2], "big") & TRANSACTIONAL
