@@ -31,6 +31,7 @@ ALLOWED = {
     "listeners": {*DOOR, "scenario", "snapshots", "v1"},
     "handlers": {*DOOR, "scenario"},
     "clusters": DOOR,
+    "recording": {*DOOR, "scenario", "clusters", "v1"},
     "testing": {*DOOR, "scenario"},
 }
 """Every room, from the left to the right, with what it may import besides itself. The other modules

@@ -16,6 +16,7 @@ COMMANDS: Final = (
     "demo",
     "serve",
     "play",
+    "record",
     "deliver",
     "tail",
     "produce",

@@ -20,12 +20,19 @@ from simulator.cli.terminal import Progress
 
 if TYPE_CHECKING:
     from simulator.clusters import ClusterWriter
+    from simulator.scenario import Script
     from simulator.scenario.player import Outcome
     from simulator.simulator import AsyncSimulator
     from simulator.v1.scenarios_pb2 import PlayProgress, PlayRequest
 
 _LOOK_EVERY_S: Final = 0.1
 _WRITE_AT_ONCE: Final = 1000
+
+_KEPT_BEHIND: Final = 20_000
+"""Records of a topic that stay beyond what is written: `duplicate` reaches back to them."""
+
+RECORDS: Final = ".jsonl"
+"""How a file ends that has records, as `simulator record` writes them, instead of a script."""
 
 
 class Wishes(NamedTuple):
@@ -42,6 +49,7 @@ class Wishes(NamedTuple):
     specs: Sequence[Path] = ()
     topic_prefix: str = ""
     topic_separator: str = "."
+    topics: Sequence[str] = ()
 
 
 class PlayCommand(click.Command):
@@ -100,6 +108,13 @@ class PlayCommand(click.Command):
     "write what one play would.",
 )
 @click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    metavar="NAME",
+    help="A topic that the story uses beside those of the catalogue.",
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -120,6 +135,7 @@ def play(
     server: str | None,
     cluster: str | None,
     shard: str | None,
+    topics: Sequence[str],
     as_json: bool,
     quiet: bool,
     specs: Sequence[Path],
@@ -127,7 +143,7 @@ def play(
     topic_separator: str,
     validate: bool,
 ) -> None:
-    """Play STORY, a story of the library by name or a script by path.
+    """Play STORY, a story of the library by name, a script by path, or records (.jsonl).
 
     The exit status is 1, with an explanation, if a step cannot be done or an expectation does not
     hold, and for a script with mistakes (a line `file:line:column: message` each).
@@ -140,6 +156,8 @@ def play(
         raise click.UsageError(
             "--topic-prefix is a setting of the server: simulator serve --topic-prefix", ctx
         )
+    if server is not None and (topics or story.endswith(RECORDS)):
+        raise click.UsageError("--topic and records are for plays here: leave --server out", ctx)
     wishes = Wishes(
         story,
         seed,
@@ -152,6 +170,7 @@ def play(
         specs,
         topic_prefix,
         topic_separator,
+        topics,
     )
     with Progress(quiet=quiet or as_json) as progress:
         if server is None:
@@ -190,14 +209,18 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             topic_separator=wishes.topic_separator,
         )
     ) as sim:
+        story, topics = _story(wishes, sim)
+        for topic in topics:
+            if not sim.log.has_topic(topic):
+                sim.create_topic(topic)
         play = sim.start_play(
-            wishes.story,
+            story,
             seed=wishes.seed,
             start=wishes.start,
             speed=wishes.speed,
             variables=wishes.variables,
         )
-        writer = None if wishes.cluster is None else _cluster_writer(wishes, sim)
+        writer = None if wishes.cluster is None else _cluster_writer(wishes)
         write = _record_writer(sim, writer, as_json=as_json) if as_json or writer else None
         begin = time.monotonic()
         ended = asyncio.ensure_future(play.wait())
@@ -213,12 +236,26 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
         return summary_of(ended.result())._replace(real_s=time.monotonic() - begin)
 
 
-def _cluster_writer(wishes: Wishes, sim: AsyncSimulator) -> ClusterWriter:
+def _story(wishes: Wishes, sim: AsyncSimulator) -> tuple[str | Script, Sequence[str]]:
+    """Return the story, records among them as one, and the topics that it needs."""
+    if not wishes.story.endswith(RECORDS):
+        return wishes.story, wishes.topics
+    from simulator.recording import Pace, happenings, precision_of, record_lines, recording, story
+
+    with Path(wishes.story).open("rb") as file:
+        records = list(record_lines.records(file, wishes.story))
+    happened = happenings(records, precision_of(records), Pace())
+    recorded = recording(happened, sim.catalog)
+    name = Path(wishes.story).stem
+    return story(recorded, name, wishes.story), [*recorded.topics, *wishes.topics]
+
+
+def _cluster_writer(wishes: Wishes) -> ClusterWriter:
     from simulator.clusters import ClusterAddress, ClusterWriter, Shard
 
     address = ClusterAddress.parse(wishes.cluster or "")
     shard = Shard.parse(wishes.shard or "1/1")
-    return ClusterWriter(address, (topic.name for topic in sim.topics()), shard)
+    return ClusterWriter(address, shard)
 
 
 def _record_writer(
@@ -240,7 +277,7 @@ def _record_writer(
             if writer is not None:
                 writer.write(records)
                 for (topic, _), offset in cursor.offsets.items():
-                    sim.delete_records(topic, offset)
+                    sim.delete_records(topic, max(0, offset - _KEPT_BEHIND))
 
     return write
 

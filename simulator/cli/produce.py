@@ -25,7 +25,7 @@ _CHUNK: Final = 1 << 16
 
 
 @click.command(short_help="Put events into a running simulator.")
-@click.argument("topic")
+@click.argument("topic", required=False)
 @click.argument("event", required=False)
 @click.option(
     "--set",
@@ -45,7 +45,8 @@ _CHUNK: Final = 1 << 16
 @click.option(
     "--file",
     type=click.File("rb"),
-    help="Produce the lines of a file, a record each; - is standard input.",
+    help="Produce the lines of a file, a record each; - is standard input. Without TOPIC they are "
+    "what simulator record and tail --json write, with topic, key, headers and time.",
 )
 @click.option("--key", help="Instead of the id of the event.")
 @click.option("--header", "headers", type=options.Pair(), multiple=True, help="Add a header.")
@@ -58,7 +59,7 @@ _CHUNK: Final = 1 << 16
 @click.pass_context
 def produce(
     ctx: click.Context,
-    topic: str,
+    topic: str | None,
     event: str | None,
     changes: Sequence[tuple[str, Any]],
     removals: Sequence[str],
@@ -86,12 +87,14 @@ def produce(
         raise click.UsageError("name an EVENT, or give --json or --file, one of them", ctx)
     if event is None and (changes or removals or user):
         raise click.UsageError("--set, --remove and --user change a named EVENT", ctx)
+    if topic is None and (file is None or key is not None or headers or partition is not None):
+        raise click.UsageError("name a TOPIC, or give records with --file and nothing else", ctx)
     from simulator.cli.client import Client
     from simulator.v1.broker_pb2 import PublishRecord, PublishRequest
     from simulator.v1.record_pb2 import Header
 
     pattern = PublishRecord(
-        topic=topic,
+        topic=topic or "",
         partition=partition,
         key=None if key is None else key.encode(),
         headers=[Header(name=name, value=value.encode()) for name, value in headers],
@@ -102,7 +105,7 @@ def produce(
             return
         if event is not None:
             catalog = catalog_of(specs)
-            message = _message(catalog, topic, event, validate=validate)
+            message = _message(catalog, pattern.topic, event, validate=validate)
             text = _example(message, changes, removals, user)
         pattern.json = text or ""
         answer = client.publish(PublishRequest(records=[pattern], no_validate=not validate))
@@ -162,9 +165,11 @@ def _example(
 def _stream(client: Client, file: IO[bytes], pattern: PublishRecord, *, validate: bool) -> None:
     """Send each line as a request of its own, so that an error can name the line."""
     from simulator.cli.client import ServerError
+    from simulator.recording import NotARecord
 
     lines = array("Q")
     name = getattr(file, "name", "<stdin>")
+    wrong: list[NotARecord] = []
 
     def requests() -> Iterator[PublishRequest]:
         from simulator.v1.broker_pb2 import PublishRequest
@@ -172,7 +177,14 @@ def _stream(client: Client, file: IO[bytes], pattern: PublishRecord, *, validate
         for number, line in enumerate(_lines(file), start=1):
             if line.strip():
                 request = PublishRequest(records=[pattern], no_validate=not validate)
-                request.records[0].raw = line.removesuffix(b"\r")
+                if pattern.topic:
+                    request.records[0].raw = line.removesuffix(b"\r")
+                else:
+                    try:
+                        request.records[0].CopyFrom(_recorded(line, name, number))
+                    except NotARecord as error:
+                        wrong.append(error)  # gRPC would not pass it on
+                        return
                 lines.append(number)
                 progress.update(lambda: f"{len(lines):,} records sent")
                 yield request
@@ -183,7 +195,28 @@ def _stream(client: Client, file: IO[bytes], pattern: PublishRecord, *, validate
         except ServerError as error:
             raise failures.CommandFailed(_at_line(str(error), name, lines)) from None
     _warn([_at_line(warning, name, lines) for warning in answer.warnings])
+    if wrong:
+        before = f"{answer.accepted:,} record{'' if answer.accepted == 1 else 's'}"
+        raise failures.CommandFailed(f"{wrong[0]} (the lines before it were produced: {before})")
     click.echo(f"{answer.accepted:,} record{'' if answer.accepted == 1 else 's'} produced")
+
+
+def _recorded(line: bytes, file: str, number: int) -> PublishRecord:
+    """Read a line that has a whole record; its key decides where it goes. Raises NotARecord."""
+    from simulator.recording import record_lines
+    from simulator.v1.broker_pb2 import PublishRecord
+    from simulator.v1.record_pb2 import Header
+
+    record = record_lines.record(line, file, number)
+    produced = PublishRecord(
+        topic=record.topic,
+        key=record.key,
+        headers=[Header(name=name, value=value) for name, value in record.headers],
+        timestamp_ms=record.timestamp,
+    )
+    if record.value is not None:
+        produced.raw = record.value
+    return produced
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 CONNECT_S: Final = 10.0
 """How long the cluster may take to answer at first."""
 
+_CREATED_S: Final = 2.0
+_PAUSE_S: Final = 0.1
+
 NO_CLIENT: Final = "confluent-kafka is missing: pip install 'chat-event-simulator[kafka]' brings it"
 
 
@@ -32,34 +36,54 @@ class ClusterWriter:
     also where the producer has to try again.
     """
 
-    def __init__(
-        self, address: ClusterAddress, topics: Iterable[str], shard: Shard = WHOLE
-    ) -> None:
-        """Connect; raises ClusterUnavailable, also where a topic is not there and not made."""
+    def __init__(self, address: ClusterAddress, shard: Shard = WHOLE) -> None:
+        """Connect; raises ClusterUnavailable."""
         self.written: Counter[str] = Counter()
         """Records that the cluster has acknowledged, by topic."""
         self._shard = shard
         self._failures: Counter[str] = Counter()
+        self._servers = address.servers
         self._producer = _producer(address)
-        for topic in topics:
-            self._find(address, topic)
+        self._found: set[str] = set()
+        self._ask()
 
-    def _find(self, address: ClusterAddress, topic: str) -> None:
+    def _ask(self, topic: str | None = None) -> Any:
         from confluent_kafka import KafkaException
 
         try:
-            known = self._producer.list_topics(topic, CONNECT_S).topics[topic]
+            if topic is None:
+                return self._producer.list_topics(timeout=CONNECT_S)
+            return self._producer.list_topics(topic, CONNECT_S)
         except KafkaException as error:
-            text = f"{address.servers} does not answer: {error.args[0].str()}"
+            text = f"{self._servers} does not answer: {error.args[0].str()}"
             raise ClusterUnavailable(text) from None
-        if known.error is not None and not known.error.retriable():
-            raise ClusterUnavailable(f"{address.servers}: topic {topic}: {known.error.str()}")
+
+    def _find(self, topic: str) -> None:
+        """Make sure that a topic is there before it is written to for the first time."""
+        from confluent_kafka import KafkaError
+
+        self._found.add(topic)
+        until = time.monotonic() + _CREATED_S
+        while True:
+            known = self._ask(topic).topics[topic]
+            if known.error is None or known.error.code() == KafkaError.LEADER_NOT_AVAILABLE:
+                return
+            # A cluster that makes topics when they are asked for says no to the first question.
+            missing = known.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            if not missing or time.monotonic() >= until:
+                raise ClusterUnavailable(f"{self._servers}: topic {topic}: {known.error.str()}")
+            time.sleep(_PAUSE_S)
 
     def write(self, records: Iterable[Record]) -> None:
-        """Hand records to the producer; waits where its queue is full."""
+        """Hand records to the producer; waits where its queue is full.
+
+        Raises ClusterUnavailable for a topic that is not there and not made.
+        """
         for record in records:
             if self._shard.total > 1 and not self._shard.takes(_user_of(record)):
                 continue
+            if record.topic not in self._found:
+                self._find(record.topic)
             while True:
                 try:
                     self._producer.produce(

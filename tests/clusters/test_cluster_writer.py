@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from command_line import run
@@ -93,3 +94,20 @@ def test_wrong_usage() -> None:
         done = run("play", "first_connect", *options)
         assert done.returncode == 2
         assert text in done.stderr
+
+
+def test_copies_of_what_is_written_already(cluster: Simulator, tmp_path: Path) -> None:
+    script = tmp_path / "twice.yaml"
+    steps = "[{connect: alice}, {wait: 400ms}, {duplicate: 1}]"
+    script.write_text(f"{{users: [alice], steps: {steps}}}")
+    play(cluster, "--speed", "1", story=str(script))
+    first, second = ids(cluster)
+    assert first == second
+
+
+def test_topics_beside_those_of_the_catalogue(cluster: Simulator, tmp_path: Path) -> None:
+    cluster.create_topic("orders")
+    script = tmp_path / "orders.yaml"
+    script.write_text("steps: [{produce: {topic: orders, raw: one}}]")
+    assert "1 events written" in play(cluster, "--topic", "orders", story=str(script))
+    assert [event.record.value for event in cluster.events("orders")] == [b"one"]

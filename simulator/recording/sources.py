@@ -1,0 +1,240 @@
+"""Where records come from: a Kafka cluster, or a simulator over gRPC. Reading leaves no trace."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from simulator.clusters.addresses import SCHEME, ClusterAddress, InvalidAddress
+from simulator.clusters.writer import CONNECT_S, NO_CLIENT, ClusterUnavailable
+from simulator.errors import SimulatorError
+from simulator.log import Record
+from simulator.recording.timing import UNKNOWN_POSITION
+
+if TYPE_CHECKING:
+    import grpc
+    from confluent_kafka import Consumer, Message
+
+GRPC_SCHEME: Final = "grpc://"
+_POLL_S: Final = 0.1
+_AT_ONCE: Final = 1000
+
+
+class SourceUnavailable(SimulatorError):
+    """The place to record from does not answer, or has no such topic."""
+
+
+class Until(NamedTuple):
+    """When a recording ends, seconds and records; with nothing set, at the end of the topics."""
+
+    idle_s: float | None = None
+    records: int | None = None
+    for_s: float | None = None
+
+    @property
+    def follows(self) -> bool:
+        """Whether it goes on beyond what the topics hold now."""
+        return self != Until()
+
+
+class Source(ABC):
+    """Records of topics, from the first or from now on. A context manager."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def poll(self, timeout_s: float) -> list[Record] | None:
+        """Return what has come, nothing if nothing comes in that time, None at the end."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+def open_source(address: str, topics: Sequence[str], *, latest: bool, follow: bool) -> Source:
+    """Open `kafka://host:port,...` or `grpc://host:port`; raises a SimulatorError.
+
+    `latest` begins with what comes from now on, without `follow` it ends where the topics end now.
+    """
+    if address.startswith(GRPC_SCHEME):
+        return _GrpcSource(address, topics, latest=latest, follow=follow)
+    if address.startswith(SCHEME):
+        return _KafkaSource(ClusterAddress.parse(address), topics, latest=latest, follow=follow)
+    raise InvalidAddress(
+        f"{address!r} is nothing to record from: write kafka://host:port or grpc://host:port"
+    )
+
+
+def recorded(source: Source, until: Until) -> Iterator[list[Record]]:
+    """Read until it is enough."""
+    begin = heard = time.monotonic()
+    left = until.records
+    while left is None or left > 0:
+        now = time.monotonic()
+        if until.for_s is not None and now - begin >= until.for_s:
+            return
+        if until.idle_s is not None and now - heard >= until.idle_s:
+            return
+        found = source.poll(_POLL_S)
+        if found is None:
+            return
+        if found:
+            heard = time.monotonic()
+            found = found[:left]
+            left = None if left is None else left - len(found)
+            yield found
+
+
+class _KafkaSource(Source):
+    def __init__(
+        self, address: ClusterAddress, topics: Sequence[str], *, latest: bool, follow: bool
+    ) -> None:
+        try:
+            from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
+        except ImportError:
+            raise ClusterUnavailable(NO_CLIENT) from None
+        self._follow = follow
+        self._servers = address.servers
+        self._consumer: Consumer = Consumer(
+            {
+                "bootstrap.servers": address.servers,
+                "group.id": "simulator-record",  # asked for, not used: partitions are assigned
+                "enable.auto.commit": False,
+                "enable.partition.eof": not follow,
+                "auto.offset.reset": "earliest",
+                "allow.auto.create.topics": False,
+                "log_level": 0,
+            }
+        )
+        partitions = [(topic, number) for topic in topics for number in self._find(address, topic)]
+        start = OFFSET_END if latest else OFFSET_BEGINNING
+        self._open = set(partitions)
+        self._consumer.assign([TopicPartition(*partition, start) for partition in partitions])
+
+    def _find(self, address: ClusterAddress, topic: str) -> list[int]:
+        from confluent_kafka import KafkaException
+
+        try:
+            known = self._consumer.list_topics(topic, CONNECT_S).topics[topic]
+        except KafkaException as error:
+            text = f"{address.servers} does not answer: {error.args[0].str()}"
+            raise SourceUnavailable(text) from None
+        if known.error is not None or not known.partitions:
+            reason = "it has no partitions" if known.error is None else known.error.str()
+            raise SourceUnavailable(f"{address.servers}: topic {topic}: {reason}")
+        return sorted(known.partitions)
+
+    def poll(self, timeout_s: float) -> list[Record] | None:
+        from confluent_kafka import KafkaError
+
+        if not self._open:
+            return None
+        found = []
+        for message in self._consumer.consume(_AT_ONCE, timeout_s):
+            error = message.error()
+            if error is None:
+                found.append(_record_of(message))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._open.discard((message.topic() or "", message.partition() or 0))
+            elif error.code() > 0 or (
+                error.code() == KafkaError._ALL_BROKERS_DOWN and not self._follow
+            ):
+                raise SourceUnavailable(f"{self._servers}: {error.str()}")
+        return found
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def _record_of(message: Message) -> Record:
+    headers: Any = message.headers() or ()
+    return Record(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        timestamp=message.timestamp()[1],
+        key=_as_bytes(message.key()),
+        value=_as_bytes(message.value()),
+        headers=tuple((name, _as_bytes(value)) for name, value in headers),
+        position=UNKNOWN_POSITION,
+        unchecked=False,
+    )
+
+
+def _as_bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
+
+
+class _GrpcSource(Source):
+    def __init__(self, address: str, topics: Sequence[str], *, latest: bool, follow: bool) -> None:
+        import grpc
+        from google.protobuf.empty_pb2 import Empty
+
+        from simulator.v1 import broker_pb2, record_pb2
+        from simulator.v1.broker_pb2_grpc import BrokerStub
+
+        self._target = address.removeprefix(GRPC_SCHEME).rstrip("/")
+        here = self._target.startswith(("127.", "localhost:", "[::1]:"))
+        options: list[tuple[str, Any]] = [("grpc.max_receive_message_length", -1)]
+        if here:
+            options.append(("grpc.enable_http_proxy", 0))  # a proxy cannot reach this machine
+        self._channel = grpc.insecure_channel(self._target, options=options)
+        start = record_pb2.StartPosition(latest=Empty()) if latest else None
+        request = broker_pb2.SubscribeRequest(topics=topics, stop_at_end=not follow)
+        if start is not None:
+            getattr(request, "from").CopyFrom(start)
+        self._call = BrokerStub(self._channel).Subscribe(request)
+        self._arrived: queue.SimpleQueue[list[Record] | grpc.RpcError | None]
+        self._arrived = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        import grpc
+
+        try:
+            for response in self._call:
+                self._arrived.put([_record_from(record) for record in response.records])
+            self._arrived.put(None)
+        except grpc.RpcError as error:
+            self._arrived.put(error)
+
+    def poll(self, timeout_s: float) -> list[Record] | None:
+        try:
+            found = self._arrived.get(timeout=timeout_s)
+        except queue.Empty:
+            return []
+        if found is None or isinstance(found, list):
+            return found
+        details: Any = found
+        raise SourceUnavailable(f"{self._target}: {details.details() or details.code().name}")
+
+    def close(self) -> None:
+        self._call.cancel()
+        self._channel.close()
+
+
+def _record_from(record: Any) -> Record:
+    kind = record.WhichOneof("value")
+    value = None if kind is None else record.json.encode() if kind == "json" else record.raw
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp_ms,
+        key=record.key if record.HasField("key") else None,
+        value=value,
+        headers=tuple(
+            (header.name, header.value if header.HasField("value") else None)
+            for header in record.headers
+        ),
+        position=record.position,
+        unchecked=record.unchecked,
+    )
