@@ -19,6 +19,9 @@ DOTTED_CHANNEL = "group1.groupCreated"
 ODD_CLASS = ("happened56", "Happened56Payload")
 """An event, and the name of its message, which does not follow the event's."""
 
+TWICE = ("channel0", "happened0")
+"""A channel and an event of it that two documents have."""
+
 _TYPES = (
     ("string", "uuid", "string"),
     ("string", "", "string"),

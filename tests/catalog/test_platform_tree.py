@@ -14,10 +14,12 @@ from benchmarks.platform_tree import (
     DOTTED_CHANNEL,
     EVENTS,
     ODD_CLASS,
+    TWICE,
     write_tree,
 )
 from simulator.catalog import Catalog
 from simulator.catalog.generation import generated_event
+from simulator.catalog.lint import irregularities
 from simulator.scenario.randomness import Randomness
 
 BUILTIN_CHANNELS, BUILTIN_EVENTS = 2, 4
@@ -58,6 +60,13 @@ def test_names_that_follow_no_rule(catalog: Catalog) -> None:
     odd = catalog.find(event)
     assert odd.proto_name.rpartition(".")[2] == class_name
     assert odd.service_name.rpartition(".")[2].endswith("Happened56Service")
+
+
+def test_an_event_of_two_documents_is_pointed_at(catalog: Catalog) -> None:
+    channel, event = TWICE
+    (line,) = (line for line in irregularities(catalog) if f"{channel}/{event}" in line)
+    assert line.endswith(", too")
+    assert line.count(".yaml") == 2
 
 
 def test_made_events_survive_protobuf(catalog: Catalog) -> None:
