@@ -18,3 +18,9 @@ class InvalidSetting(SimulatorError):
         self.setting = setting
         self.value = value
         super().__init__(f"{setting}={value!r} cannot be: {rule}")
+
+
+def check_timeout(timeout: object) -> None:
+    """Raise InvalidSetting where a wait is not given as a number of seconds."""
+    if not isinstance(timeout, int | float):
+        raise InvalidSetting("timeout", timeout, "use real seconds, such as 5 or 0.5")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, TypeVar, Unpack
 
+from simulator.errors import SimulatorError
 from simulator.log.fault_rules import Fault as FaultState
 from simulator.log.fault_rules import FaultRule
 from simulator.loop_thread import LoopThread
@@ -242,12 +243,26 @@ class AsyncFaultControl:
         self._listener().cluster.faults.rules.clear()
 
     def expire_session(self, group: str, member_id: str | None = None) -> None:
-        """End the session of a member of a group, or of all: as if it had been silent too long."""
-        self._listener().cluster.groups.expire_member(group, member_id)
+        """End the session of a member of a group, or of all: as if it had been silent too long.
+
+        Raises `SimulatorError` where the group has no such member.
+        """
+        groups = self._listener().cluster.groups
+        members = groups.member_ids(group)
+        if not members or member_id not in (None, *members):
+            who = "no member" if member_id is None else f"no member {member_id!r}"
+            raise SimulatorError(f"group {group!r} has {who} on the Kafka door")
+        groups.expire_member(group, member_id)
 
     def fence_producer(self, transactional_id: str) -> None:
-        """Let the producer of a transactional id be out of date; what it has open is aborted."""
-        self._listener().actions.fence_producer(transactional_id)
+        """Let the producer of a transactional id be out of date; what it has open is aborted.
+
+        Raises `SimulatorError` where no producer has begun with that id.
+        """
+        listener = self._listener()
+        if listener.cluster.transactions.find(transactional_id) is None:
+            raise SimulatorError(f"no producer has the transactional id {transactional_id!r}")
+        listener.actions.fence_producer(transactional_id)
 
     # Observation
 

@@ -27,7 +27,7 @@ class TopicNotFound(LogError):
     @property
     def suggestion(self) -> str | None:
         """The nearest name that exists, if any."""
-        return closest(self.topic, self._known)
+        return closest(str(self.topic), self._known)
 
     def __str__(self) -> str:
         names = sorted(self._known)

@@ -114,7 +114,7 @@ class TopicLog(LogWriter):
         if not topic.rules.compact:
             policy = topic.config.get("cleanup.policy", "delete")
             raise InvalidTopicSetting(
-                "cleanup.policy", policy, f"topic {name!r} is compacted only with compact in it"
+                "cleanup.policy", policy, f"topic {name!r} is compacted only where it says compact"
             )
         deleted = sum(partition.compact(now, topic.rules) for partition in topic.partitions)
         if deleted:

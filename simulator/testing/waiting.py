@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 
-from simulator.errors import SimulatorError
+from simulator.errors import SimulatorError, check_timeout
 from simulator.log import TopicLog
 from simulator.scenario.near_miss import NearMisses
 from simulator.testing.criteria import Criteria
@@ -32,6 +32,7 @@ async def wait_for_events(
     Raises `WaitTimeout`; `names` is what its text calls users, by their ids. Raises `TopicDeleted`
     where the one topic that the criteria name is deleted meanwhile.
     """
+    check_timeout(timeout)
     search = _Search(criteria, count, names)
     reader = _Reader(log, criteria.conditions.topic)
     try:

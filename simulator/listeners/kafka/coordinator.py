@@ -174,6 +174,11 @@ class Coordinator:
         self._watch(name)
         return error
 
+    def member_ids(self, name: str) -> list[str]:
+        """The members of a group that are Kafka's clients."""
+        group = self._groups.get(name)
+        return [] if group is None else [each.member_id for each in group.members.values()]
+
     def expire_member(self, name: str, member_id: str | None = None) -> None:
         """Let the session of a member be over now, or those of all; who waits is not silent."""
         group = self._groups.get(name)

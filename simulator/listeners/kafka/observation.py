@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
-from simulator.errors import SimulatorError
+from simulator.errors import SimulatorError, check_timeout
 from simulator.listeners.kafka.cluster import Cluster
 from simulator.listeners.kafka.request_view import KafkaRequest
 from simulator.log.fault_rules import InvalidFault
@@ -174,6 +174,7 @@ async def _until(
     timeout: float,
     explain: Callable[[], str],
 ) -> None:
+    check_timeout(timeout)
     changed = asyncio.Event()
     watch(changed.set)
     try:

@@ -7,7 +7,8 @@ from typing import Any
 
 import grpc
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import ProducerFenced
 from grpc_rooms import Server, fails, violations
 
 from simulator import AsyncSimulator
@@ -177,9 +178,6 @@ async def test_brokers_stop_start_and_hand_over(door: Door) -> None:
     for node_id in (1, 2):
         await door.kafka.MoveCoordinator(kafka_pb2.MoveCoordinatorRequest(group="g", to=node_id))
         assert door.sim.kafka.coordinator(group="g") == node_id
-    await door.kafka.FenceProducer(kafka_pb2.FenceProducerRequest(transactional_id="x"))
-    await fails(door.kafka.FenceProducer(kafka_pb2.FenceProducerRequest()), Code.INVALID_ARGUMENT)
-    await door.kafka.ExpireSession(kafka_pb2.ExpireSessionRequest(group="g"))
     await fails(
         door.kafka.StopBroker(kafka_pb2.StopBrokerRequest(node_id=7)),
         Code.NOT_FOUND,
@@ -188,6 +186,29 @@ async def test_brokers_stop_start_and_hand_over(door: Door) -> None:
         door.kafka.MoveCoordinator(kafka_pb2.MoveCoordinatorRequest(to=1)),
         Code.INVALID_ARGUMENT,
     )
+
+
+async def test_producers_are_fenced_and_sessions_expire(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    fencing = kafka_pb2.FenceProducerRequest(transactional_id="x")
+    await fails(door.kafka.FenceProducer(kafka_pb2.FenceProducerRequest()), Code.INVALID_ARGUMENT)
+    await fails(door.kafka.FenceProducer(fencing), Code.FAILED_PRECONDITION)
+    servers = door.sim.bootstrap_servers
+    async with AIOKafkaProducer(bootstrap_servers=servers, transactional_id="x") as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait("t", b"never")
+        await door.kafka.FenceProducer(fencing)
+        with pytest.raises(ProducerFenced):
+            await producer.commit_transaction()
+    assert door.sim.events("t") == []
+
+    expiring = kafka_pb2.ExpireSessionRequest(group="g")
+    await fails(door.kafka.ExpireSession(expiring), Code.FAILED_PRECONDITION)
+    async with AIOKafkaConsumer("t", bootstrap_servers=servers, group_id="g"):
+        await door.kafka.ExpireSession(expiring)
+        assert door.sim.groups()[0].members == ()
+    caplog.clear()  # the consumer complains that it is out
 
 
 async def test_without_kafka_every_call_says_so(server: Server) -> None:

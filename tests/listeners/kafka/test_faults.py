@@ -27,7 +27,7 @@ from kafka_wire import (
     seconds,
 )
 
-from simulator import AsyncSimulator
+from simulator import AsyncSimulator, SimulatorError
 from simulator.log import TopicNotFound
 from simulator.log.fault_rules import InvalidFault
 from simulator.log.placement import UnknownNode
@@ -338,8 +338,17 @@ async def test_session_expires(sim: AsyncSimulator, wire: Wire) -> None:
 
 async def test_session_expires_by_hand(sim: AsyncSimulator, wire: Wire) -> None:
     member_id, generation = await member(wire)
-    sim.kafka.expire_session("g")
+    with pytest.raises(SimulatorError, match="no member 'other'"):
+        sim.kafka.expire_session("g", "other")
+    sim.kafka.expire_session("g", member_id)
     assert await beat(wire, member_id, generation) == "unknown_member_id"
+
+
+async def test_nobody_is_there_to_expire_or_to_fence(sim: AsyncSimulator) -> None:
+    with pytest.raises(SimulatorError, match="group 'g' has no member on the Kafka door"):
+        sim.kafka.expire_session("g")
+    with pytest.raises(SimulatorError, match="no producer has the transactional id 'x'"):
+        sim.kafka.fence_producer("x")
 
 
 async def test_leader_moves_before_the_request_is_handled(trio: AsyncSimulator) -> None:
@@ -403,6 +412,12 @@ async def test_rules_that_could_never_fire(sim: AsyncSimulator) -> None:
         sim.kafka.fault(stop_broker=4)
     with pytest.raises(InvalidFault, match="ShareFetch is not served"):
         sim.kafka.fault(api="ShareFetch", error="REQUEST_TIMED_OUT")
+    with pytest.raises(InvalidFault, match="expire_session does nothing for Produce"):
+        sim.kafka.fault(api="Produce", expire_session=True)
+    with pytest.raises(InvalidFault, match="fence_producer does nothing for Fetch"):
+        sim.kafka.fault(api="Fetch", fence_producer=True)
+    with pytest.raises(TopicNotFound, match="topic 3 does not exist"):
+        sim.kafka.fault(topic=3, drop="after")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"'eror'.*'error'"):
         sim.kafka.fault(api="Fetch", eror="REQUEST_TIMED_OUT")  # type: ignore[call-arg]
     assert sim.kafka.faults() == []

@@ -22,6 +22,7 @@ from kafka_wire import (
 )
 
 from simulator import AsyncSimulator, Simulator, WaitTimeout
+from simulator.errors import InvalidSetting
 from simulator.listeners.kafka.request_log import MAX_ENTRIES
 from simulator.log.fault_rules import InvalidFault
 
@@ -140,6 +141,16 @@ async def test_says_what_came_instead(sim: AsyncSimulator, wire: Wire) -> None:
     assert "#1 OffsetCommit v7 of 'test', group g, t-0 offset 7, ok" in str(told.value)
     assert "what came: OffsetCommit, ListOffsets" in str(told.value)
     assert isinstance(told.value, AssertionError)
+
+
+async def test_a_timeout_is_a_number(sim: AsyncSimulator) -> None:
+    for waiting in (
+        sim.kafka.wait_for_request(api="Fetch", timeout="5s"),  # type: ignore[arg-type]
+        sim.kafka.wait_for_commit("g", "chat", timeout="5s"),  # type: ignore[arg-type]
+        sim.wait_for("chat", timeout="5s"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InvalidSetting, match="timeout='5s' cannot be: use real seconds"):
+            await waiting
 
 
 async def test_waits_for_a_commit(sim: AsyncSimulator, wire: Wire) -> None:

@@ -56,8 +56,6 @@ def place_of(body: Any) -> Place:
     transaction = getattr(body, "transactional_id", None)
     if transaction is None:  # AddPartitionsToTxn before version 4
         transaction = getattr(body, "v3_and_below_transactional_id", None)
-    if transaction is None:  # AddPartitionsToTxn before version 4
-        transaction = getattr(body, "v3_and_below_transactional_id", None)
     key = getattr(body, "key", None)  # FindCoordinator before version 4
     if key is not None:
         if getattr(body, "key_type", GROUP_KEY) == GROUP_KEY:
