@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from simulator.cli import failures
-from simulator.cli.specs import catalog_of, spec_option
+from simulator.cli.specs import catalog_of, spec_option, topic_options
 from simulator.cli.terminal import Progress
 from simulator.errors import SimulatorError
 
@@ -107,6 +107,7 @@ class Factor(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--compress", type=Factor(), default="1x", help="Make all waits shorter.")
 @spec_option
+@topic_options
 @click.option("--longest-gap", type=Duration(), help="Make no wait longer than that.")
 @click.pass_context
 def record(
@@ -125,6 +126,8 @@ def record(
     compress: Fraction,
     longest_gap: int | None,
     specs: Sequence[Path],
+    topic_prefix: str,
+    topic_separator: str,
 ) -> None:
     """Record topics as a story without the people in it.
 
@@ -150,7 +153,8 @@ def record(
     records = _read(source, names, until, latest=since == "latest")
     if not records:
         raise failures.CommandFailed(f"{', '.join(names)}: there was nothing to record")
-    catalog = catalog_of(specs)
+    prefix = topic_prefix and topic_prefix + topic_separator
+    catalog = catalog_of(specs).with_topic_prefix(prefix)
     pseudonyms = Pseudonyms(
         secrets.token_bytes(32) if key is None else key.encode("utf-8", "surrogateescape"),
         catalog,

@@ -150,6 +150,20 @@ def test_topics_outside_the_catalogue(cluster: Simulator, source: str, tmp_path:
         assert len(again[0]["event"]["customer"]) == 5
 
 
+def test_topics_with_a_prefix(tmp_path: Path) -> None:
+    file = tmp_path / "evening.yaml"
+    with Simulator(grpc_port=0, kafka_port=None, topic_prefix="dev") as cluster:
+        cluster.play("rate_limited")
+        happened = [event.name for event in cluster.events("dev.chat")]
+        source = f"grpc://{cluster.grpc_target}"
+        record(source, file, "--topic-prefix", "dev", topics="dev.chat")
+    assert "raw" not in file.read_text("utf-8")
+    again = played(file, "--topic-prefix", "dev")
+    assert [(line["topic"], line["event"]["name"]) for line in again] == [
+        ("dev.chat", name) for name in happened
+    ]
+
+
 def test_what_is_too_long_for_a_script_becomes_lines(cluster: Simulator, tmp_path: Path) -> None:
     cluster.create_topic("notes")
     for _ in range(5):
