@@ -211,7 +211,7 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
     ) as sim:
         story, topics = _story(wishes, sim)
         for topic in topics:
-            if not sim.log.has_topic(topic):
+            if not sim.log.has_topic(sim.catalog.topic(topic)):
                 sim.create_topic(topic)
         play = sim.start_play(
             story,
