@@ -89,7 +89,7 @@ class Topics:
         """A new topic; raises TopicExists or what says why it cannot be."""
         if name in self.by_name:
             raise TopicExists(name)
-        self._check_room(name, partitions)
+        self._check_room(name, min(partitions, MAX_PARTITIONS))  # the topic refuses more
         number: int | str = self._created
         if name in INTERNAL:  # whenever these appear, the ids of the others are the same
             number = "internal"
