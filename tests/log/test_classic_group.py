@@ -494,3 +494,16 @@ def test_a_group_that_is_cleared_lets_go_of_everybody_and_can_be_joined_again() 
     group.join("a")
     assert group.error("a") is GroupError.NONE
     assert group.joined["a"][-1].generation > 2
+
+
+def test_ids_that_nobody_comes_back_with_are_limited() -> None:
+    """Each is kept until its session would be over (KIP-394)."""
+    group = Group(max_size=2)
+    for client in "abc":
+        group.join(client, known=True)
+    errors = [group.joined[client][0].error for client in "abc"]
+    assert errors == [
+        GroupError.MEMBER_ID_REQUIRED,
+        GroupError.MEMBER_ID_REQUIRED,
+        GroupError.GROUP_MAX_SIZE_REACHED,
+    ]

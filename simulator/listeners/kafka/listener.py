@@ -156,10 +156,10 @@ class KafkaListener:
         if self._clock is None:
             return
         if self._starting is not None:
-            self._starting.cancel()
+            await asyncio.wait([self._starting])
             self._starting = None
         if self._actions is not None:
-            self._actions.close()
+            await self._actions.close()
             self._actions = None
         for broker in self.brokers:
             await broker.stop()

@@ -28,6 +28,7 @@ from kafka_wire import (
 )
 
 from simulator import AsyncSimulator, SimulatorError
+from simulator.listeners.kafka.faults.actions import ClusterActions
 from simulator.log import TopicNotFound
 from simulator.log.fault_rules import InvalidFault
 from simulator.log.placement import UnknownNode
@@ -403,6 +404,36 @@ async def test_broker_stops_and_comes_back(trio: AsyncSimulator) -> None:
 
 
 # --- rules -----------------------------------------------------------------------------------
+
+
+class SlowBrokers:
+    """Notes when a broker begins and ends to stop or start."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def stop_broker(self, node_id: int) -> None:
+        self.seen.append(f"stops {node_id}")
+        await asyncio.sleep(0)
+        self.seen.append("stopped")
+
+    async def start_broker(self, node_id: int) -> None:
+        self.seen.append(f"starts {node_id}")
+
+
+async def test_brokers_that_are_to_start_do_not_outlive_the_simulator(sim: AsyncSimulator) -> None:
+    """What has begun ends, so that no port is left half open; what waits its turn is left."""
+    brokers = SlowBrokers()
+    actions = ClusterActions(sim.kafka._listener().cluster, brokers)
+    actions.stop_broker(2, None)
+    actions.start_broker(2)
+    actions.stop_broker(3, None)
+    await asyncio.sleep(0)
+    await actions.close()
+    assert brokers.seen == ["stops 2", "stopped"]
+    actions.start_broker(2)
+    await actions.close()
+    assert brokers.seen == ["stops 2", "stopped"]
 
 
 async def test_rules_that_could_never_fire(sim: AsyncSimulator) -> None:

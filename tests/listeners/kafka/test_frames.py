@@ -188,6 +188,23 @@ async def test_no_idle_time_limit_keeps_connections(sim: AsyncSimulator) -> None
     await listener.stop()
 
 
+async def test_a_slow_reader_gets_all_its_answers(sim: AsyncSimulator, wire: Wire) -> None:
+    sim.create_topic("t")
+    await wire.ask(PRODUCE, 9, **produce("t", build_batch([(5, b"k", bytes(900_000), ())])))
+    async with await Wire.connect(sim.bootstrap_servers) as slow:
+        slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(20):
+            slow.send(FETCH, 11, **fetch(("t", 0, 0), max_wait=0))
+        for _ in range(3):
+            await wire.ask(API_VERSIONS, 0)  # others are served meanwhile
+        assert len(sim.kafka.requests(api="Fetch")) < 20
+        slow.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            for _ in range(20):
+                answer = await slow.receive(FETCH, 11)
+                assert len(answer.responses[0].partitions[0].records) > 900_000
+
+
 async def test_an_idle_client_that_does_not_read_its_answers_is_cut_off(
     sim: AsyncSimulator,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.errors import SimulatorError
@@ -35,11 +35,12 @@ class ClusterActions:
     def __init__(self, cluster: Cluster, brokers: Brokers) -> None:
         self._cluster = cluster
         self._brokers = brokers
-        self._last: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []  # one behind the other
+        self._closed = False
 
     def stop_broker(self, node_id: int, restart_after_ms: int | None) -> None:
         """Stop a broker, and start it again after a while if one is given."""
-        self._begin(self._brokers.stop_broker(node_id))
+        self._begin(lambda: self._brokers.stop_broker(node_id))
         if restart_after_ms is not None:
             clock = self._cluster.clock
             clock.call_at(
@@ -49,7 +50,7 @@ class ClusterActions:
 
     def start_broker(self, node_id: int) -> None:
         """Start a broker again."""
-        self._begin(self._brokers.start_broker(node_id))
+        self._begin(lambda: self._brokers.start_broker(node_id))
 
     def move_leader(self, topic: str, partition: int, to: int | None) -> None:
         """Let a broker, or the next replica that runs, lead a partition."""
@@ -84,25 +85,32 @@ class ClusterActions:
         """Let the producer of a transactional id be out of date; what it has open is aborted."""
         self._cluster.transactions.fence(transactional_id)
 
-    def close(self) -> None:
-        """Begin nothing any more."""
-        if self._last is not None:
-            self._last.cancel()
+    async def close(self) -> None:
+        """Begin nothing any more, and wait for what has begun: half a start would leave a port."""
+        self._closed = True
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
-    def _begin(self, doing: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do one thing after the other: a broker that is to start again has stopped before."""
-        self._last = asyncio.ensure_future(_behind(self._last, doing))
+        previous = self._tasks[-1:]
+        task = asyncio.ensure_future(self._behind(previous, do))
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
 
-
-async def _behind(previous: asyncio.Task[None] | None, doing: Coroutine[Any, Any, None]) -> None:
-    try:
-        if previous is not None:
-            await asyncio.wait([previous])
-        await doing
-    except SimulatorError as error:
-        logger.error("a broker could not be stopped or started: %s", error)
-    finally:
-        doing.close()
+    async def _behind(
+        self,
+        previous: Sequence[asyncio.Task[None]],
+        do: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        if previous:
+            await asyncio.wait(previous)
+        if self._closed:
+            return
+        try:
+            await do()
+        except SimulatorError as error:
+            logger.error("a broker could not be stopped or started: %s", error)
 
 
 def _next(able: list[int], present: int) -> int | None:
