@@ -396,3 +396,26 @@ async def test_groups_with_offsets_are_limited(
     assert sim.log.groups.names() == ["first"]
     sim.log.groups.delete("first")
     assert await commit(wire, 0) == "none"
+
+
+async def test_a_rebalance_ends_in_time_though_a_session_lasts_longer(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    """What falls due before that for which the clock is set makes it be set anew."""
+    first = await join(wire, 900)
+    await wire.ask(
+        SYNC_GROUP, 2, group_id="g", generation_id=1, member_id=first.member_id, assignments=()
+    )
+    assert isinstance(sim.clock, VirtualClock)
+    sim.clock.advance("61s")
+    joining = asyncio.ensure_future(join(wire, 10))
+    async with await Wire.connect(sim.bootstrap_servers) as other, asyncio.timeout(20):
+        while (await other.ask(HEARTBEAT, 2, **member_of(first))).error_code.name == "none":
+            pass
+        sim.clock.advance("61s")
+        second = await joining
+    assert (second.generation_id, second.leader) == (2, second.member_id)
+
+
+def member_of(joined: Any) -> dict[str, Any]:
+    return {"group_id": "g", "generation_id": 1, "member_id": joined.member_id}
