@@ -16,7 +16,7 @@ from simulator.log import Record
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
 
-CONNECT_S: Final = 10.0
+CONNECT_S: Final = 20.0
 """How long the cluster may take to answer at first."""
 
 _CREATED_S: Final = 2.0
