@@ -84,22 +84,27 @@ async def _offered(
 async def _asked(
     channel: grpc.aio.Channel, catalog: Catalog, version: str
 ) -> tuple[set[str], dict[str, FileDescriptorProto]]:
-    """The same, asked in one version of the protocol; their messages are the same."""
+    """The same, asked in one version of the protocol; their messages are the same.
+
+    Each question is a call of its own that is sent whole: a write to a stream that the app has
+    refused meanwhile would hide the reason.
+    """
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
     from grpc_reflection.v1alpha import reflection_pb2
 
     request: Any = reflection_pb2.ServerReflectionRequest
     answer_type: Any = reflection_pb2.ServerReflectionResponse
-    call: Any = channel.stream_stream(
+    call: Any = channel.unary_stream(
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
         request_serializer=request.SerializeToString,
         response_deserializer=answer_type.FromString,
     )
-    stream = call()
 
     async def ask(**question: str) -> Any:
-        await stream.write(request(**question))
-        return await stream.read()
+        answer = await call(request(**question)).read()
+        if answer is grpc.aio.EOF:
+            raise ReflectionUnavailable("the app ends calls of its reflection without an answer")
+        return answer
 
     listed = await ask(list_services="")
     offered = {service.name for service in listed.list_services_response.service}
@@ -121,7 +126,6 @@ async def _asked(
         name = wanted.pop()
         if name not in files:
             wanted += take(await ask(file_by_filename=name))
-    await stream.done_writing()
     return offered, files
 
 
