@@ -20,8 +20,7 @@ def command(*options: str) -> list[str]:
         raise SystemExit(
             "the program `simulator` is not installed beside this Python: pip install -e ."
         )
-    ports = ("--grpc-port", "0", "--kafka-port", "0")
-    return [program, "serve", "--ready-json", *ports, "--exit-with-stdin", *options]
+    return [program, "serve", "--ready-json", "--grpc-port", "0", "--exit-with-stdin", *options]
 
 
 class Served(NamedTuple):
