@@ -102,13 +102,14 @@ class Broker:
         for connection in list(self.connections):
             connection.close()
         await server.wait_closed()
-        await asyncio.sleep(0)  # connections learn that they are closed
+        for _ in range(3):  # connections learn that they are closed, those being made as well
+            await asyncio.sleep(0)
 
     def _connection(self, cluster: Callable[[], Cluster]) -> Callable[[], Connection]:
         def connection() -> Connection:
             from simulator.listeners.kafka.connection import Connection  # with the first client
 
-            return Connection(cluster(), self.node_id, self.connections)
+            return Connection(cluster(), self.node_id, self.connections, lambda: self.running)
 
         return connection
 

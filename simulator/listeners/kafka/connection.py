@@ -54,9 +54,19 @@ class Exchange:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """The state of one connection; `open_connections` is the listener's set of them."""
+    """The state of one connection; `open_connections` is the listener's set of them.
 
-    def __init__(self, cluster: Cluster, node_id: int, open_connections: set[Connection]) -> None:
+    `accepting` says whether the broker still runs: it may stop while a connection is being made.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        node_id: int,
+        open_connections: set[Connection],
+        accepting: Callable[[], bool],
+    ) -> None:
+        self._accepting = accepting
         self._cluster = cluster
         self._node_id = node_id
         self._session = Session()
@@ -89,6 +99,9 @@ class Connection(asyncio.BufferedProtocol):
         self._local = tuple(transport.get_extra_info("sockname")[:2])
         self._session = self._cluster.guard.session(transport.get_extra_info("peercert"))
         self._bound_frames()
+        if not self._accepting():
+            self._transport.abort()
+            return
         if len(self._open) >= self._max_connections:
             logger.warning(
                 "%s: closed, there are %d connections already", self._peer, self._max_connections

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -494,3 +495,22 @@ async def test_followers_tell_the_producers_of_a_partition(wires: dict[int, Wire
         answer = await wire.ask(DESCRIBE_PRODUCERS, 0, topics=topics)
         told[node_id] = answer.topics[0].partitions[0].error_code.name
     assert told == {1: "none", 2: "none", 3: "not_leader_or_follower"}
+
+
+async def test_a_connection_that_is_made_while_its_broker_stops_is_cut_off(
+    sim: AsyncSimulator,
+) -> None:
+    listener = sim.kafka._listener()
+    broker = listener.brokers[0]
+    connection = broker._connection(lambda: listener.cluster)()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+    with client:
+        await sim.kafka.stop_broker(broker.node_id)
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: connection, accepted)
+        client.setblocking(False)
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(loop.sock_recv(client, 1), 10) == b""
+        assert connection not in broker.connections
