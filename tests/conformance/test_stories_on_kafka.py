@@ -1,4 +1,4 @@
-"""Stories written to a real Apache Kafka, whole and in shards, and recorded from there."""
+"""Stories written to a real Apache Kafka, and recorded from there."""
 
 from __future__ import annotations
 
@@ -49,17 +49,6 @@ def test_a_story_is_written_and_recorded(real_address: str, seed: str, tmp_path:
     written = local(seed)
     found = [event_id for event_id in ids(real_address, tmp_path) if event_id in set(written)]
     assert sorted(found) == sorted(written)
-
-
-def test_shards_together_are_the_whole(real_address: str, seed: str, tmp_path: Path) -> None:
-    written = set(local(seed))
-    before = 0
-    for number in ("1", "2", "3"):
-        play(real_address, seed, "--shard", f"{number}/3")
-        found = [event_id for event_id in ids(real_address, tmp_path) if event_id in written]
-        assert before <= len(found) == len(set(found))
-        before = len(found)
-    assert set(found) == written
 
 
 def test_a_recording_plays_in_the_same_order(real_address: str, seed: str, tmp_path: Path) -> None:
