@@ -27,8 +27,13 @@ class HandlerTargets:
 
     def add(self, target: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Deliver to an app; its report."""
-        from simulator.handlers import Chaos, DeliverySettings, HandlerError, InvalidDeliverySetting
-        from simulator.handlers.handlers import check_target
+        from simulator.delivery_settings import (
+            Chaos,
+            DeliverySettings,
+            HandlerError,
+            InvalidDeliverySetting,
+            check_target,
+        )
 
         handlers = self._handlers()
         try:

@@ -1,10 +1,15 @@
 """Events pushed to event handler apps: one `OnMessage` call each, the way the platform does it."""
 
+from simulator.delivery_settings import (
+    Chaos,
+    DeliverySettings,
+    HandlerError,
+    InvalidDeliverySetting,
+)
 from simulator.handlers.delivery import Delivery
-from simulator.handlers.handlers import HandlerError, Handlers, NotDelivered, TargetNotFound
+from simulator.handlers.handlers import Handlers, NotDelivered, TargetNotFound
 from simulator.handlers.hosting import NoHandler
 from simulator.handlers.report import DeliveryReport, DeliveryState, EventReport, Outcome
-from simulator.handlers.settings import Chaos, DeliverySettings, InvalidDeliverySetting
 
 __all__ = [
     "Chaos",

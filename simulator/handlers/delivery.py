@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Final
 
 from simulator.catalog import Catalog
+from simulator.delivery_settings import DeliverySettings
 from simulator.errors import SimulatorError
 from simulator.handlers.app import OK, Answer, App
 from simulator.handlers.changes import Changes
@@ -26,7 +27,6 @@ from simulator.handlers.report import (
     Outcomes,
     Tally,
 )
-from simulator.handlers.settings import DeliverySettings
 from simulator.log import Cursor, Record, TopicDeleted, TopicLog
 from simulator.scenario.randomness import Randomness
 

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from simulator.catalog import Catalog
+from simulator.delivery_settings import DeliverySettings, HandlerError, check_target
 from simulator.errors import SimulatorError
 from simulator.handlers.delivery import Answered, Delivery
 from simulator.handlers.report import DeliveryReport, Outcome
-from simulator.handlers.settings import DeliverySettings
 from simulator.log import Record, TopicLog
 from simulator.scenario.randomness import Randomness
 from simulator.suggestions import closest, did_you_mean
 
 MAX_TARGETS: Final = 1000
 
-_TARGET: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
-
-
 logger = logging.getLogger("simulator.handlers")
-
-
-class HandlerError(SimulatorError):
-    """A target that cannot be added."""
 
 
 class TargetNotFound(HandlerError):
@@ -202,10 +194,3 @@ class Handlers:
                 logger.warning("%s cannot go to %s: %s", place, topic, error)
 
         return bury
-
-
-def check_target(target: str) -> None:
-    """Raise HandlerError unless `target` is `host:port`."""
-    matched = _TARGET.fullmatch(target)
-    if matched is None or not 0 < int(matched[2]) <= 65_535:
-        raise HandlerError(f"{target!r} is no target: write host:port, such as 127.0.0.1:6565")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import orjson
 
 from simulator.catalog import Catalog, CatalogError
+from simulator.delivery_settings import DeliverySettings
 from simulator.handlers.app import Metadata
-from simulator.handlers.settings import DeliverySettings
 from simulator.handlers.trace import trace_headers
 from simulator.log import Record
 

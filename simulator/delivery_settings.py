@@ -1,4 +1,4 @@
-"""How events are delivered to an event handler app.
+"""How events are delivered to an event handler app, and where it is.
 
 Most of it is not documented by the platform (facts, section 4), so each is a setting; the defaults
 are what is nearest to what is known.
@@ -44,8 +44,13 @@ RETRIED_CODES: Final = frozenset(
 
 MAX_BATCH: Final = 10_000
 
+_TARGET: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
 _METADATA_NAME: Final = re.compile(r"[a-z0-9._-]+(?<!-bin)")
 _METADATA_TEXT: Final = re.compile(r"[ -~]*")
+
+
+class HandlerError(SimulatorError):
+    """A target that cannot be added."""
 
 
 class InvalidDeliverySetting(SimulatorError):
@@ -133,3 +138,10 @@ class DeliverySettings:
     def backoff(self, attempt: int) -> float:
         """Seconds to wait behind the attempt of that number, the first being 1."""
         return float(min(self.backoff_s * 2 ** min(attempt - 1, 60), self.max_backoff_s))
+
+
+def check_target(target: str) -> None:
+    """Raise HandlerError unless `target` is `host:port`."""
+    matched = _TARGET.fullmatch(target)
+    if matched is None or not 0 < int(matched[2]) <= 65_535:
+        raise HandlerError(f"{target!r} is no target: write host:port, such as 127.0.0.1:6565")
