@@ -6,16 +6,17 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from simulator.cli import options, terminal
 from simulator.cli.delivery_options import delivery_options, settings_of, target_option
+from simulator.cli.delivery_stories import Stories
 from simulator.cli.delivery_tables import fit_lines, report_lines
 from simulator.cli.failures import CommandFailed
 from simulator.cli.play import PlayCommand, Wishes, play_there, summary_of
-from simulator.cli.specs import catalog_of, spec_option
+from simulator.cli.specs import spec_option, topic_options
 from simulator.cli.terminal import Progress
 
 if TYPE_CHECKING:
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
     from simulator.simulator import AsyncSimulator
 
 _LOOK_EVERY_S: Final = 0.1
-
-
-class Stories(NamedTuple):
-    """What is played in this process, and how long its delivery may take."""
-
-    names: Sequence[str]
-    seed: int | None
-    start: str | None
-    specs: Sequence[Path]
-    timeout: float
 
 
 @click.command(
@@ -56,6 +47,7 @@ class Stories(NamedTuple):
     help="When the stories begin, such as 2026-01-31T18:00:00Z; instead of the scripts' own.",
 )
 @spec_option
+@topic_options
 @delivery_options
 @click.option(
     "--timeout",
@@ -82,6 +74,8 @@ def deliver(
     seed: int | None,
     start: str | None,
     specs: Sequence[Path],
+    topic_prefix: str,
+    topic_separator: str,
     timeout: float,
     check: bool,
     check_idempotent: bool,
@@ -93,9 +87,13 @@ def deliver(
     Each event is one call of OnMessage, in the typed form that the app was generated for. The exit
     status is 1 if an event is given up or not delivered in time.
     """
-    wanted = Stories(stories, seed, start, specs, timeout)
+    wanted = Stories(stories, seed, start, specs, timeout, topic_prefix, topic_separator)
+    there = server is not None or not (stories or check)
+    if there and topic_prefix:
+        text = "--topic-prefix is a setting of the server: simulator serve --topic-prefix"
+        raise click.UsageError(text, ctx)
     if check:
-        _check(targets, server, specs, as_json=as_json)
+        _check(targets, server, wanted, as_json=as_json)
         return
     settings = settings_of(**given)
     if check_idempotent:
@@ -103,11 +101,11 @@ def deliver(
             text = "--check-idempotent plays here: name a STORY, and leave --server out"
             raise click.UsageError(text, ctx)
         _check_idempotent(wanted, targets, settings)
-    elif server is None and stories:
-        _report_all(*_here(wanted, targets, settings, as_json=as_json), as_json=as_json)
+    elif there:
+        address = server or options.default_server()
+        _report_all(*_there(address, wanted, targets, settings, as_json=as_json), as_json=as_json)
     else:
-        there = server or options.default_server()
-        _report_all(*_there(there, wanted, targets, settings, as_json=as_json), as_json=as_json)
+        _report_all(*_here(wanted, targets, settings, as_json=as_json), as_json=as_json)
 
 
 def _report_all(reports: list[DeliveryReport], late: str, *, as_json: bool) -> None:
@@ -127,13 +125,11 @@ def _report_all(reports: list[DeliveryReport], late: str, *, as_json: bool) -> N
 # --- asking the apps -----------------------------------------------------------------------
 
 
-def _check(
-    targets: Sequence[str], server: str | None, specs: Sequence[Path], *, as_json: bool
-) -> None:
+def _check(targets: Sequence[str], server: str | None, wanted: Stories, *, as_json: bool) -> None:
     """Print how each event fits each app; fails where one would be misread."""
     from simulator.handlers.compatibility import Fit
 
-    found = _fits(targets, server, specs)
+    found = _fits(targets, server, wanted)
     if as_json:
         rows = {
             target: [
@@ -157,9 +153,7 @@ def _check(
         raise CommandFailed(f"the app would misread {', '.join(wrong)}")
 
 
-def _fits(
-    targets: Sequence[str], server: str | None, specs: Sequence[Path]
-) -> dict[str, list[EventFit]]:
+def _fits(targets: Sequence[str], server: str | None, wanted: Stories) -> dict[str, list[EventFit]]:
     if server is not None:
         from simulator.cli.delivery_server import DeliveryClient
 
@@ -169,7 +163,7 @@ def _fits(
 
     from simulator.handlers.compatibility import check_app
 
-    catalog = catalog_of(specs)
+    catalog = wanted.catalog()
     return {target: asyncio.run(check_app(target, catalog)) for target in targets}
 
 
@@ -204,10 +198,9 @@ async def _deliver(
     import asyncio
 
     from simulator.handlers import NotDelivered
-    from simulator.simulator import AsyncSimulator, Settings
+    from simulator.simulator import AsyncSimulator
 
-    without_doors = Settings(grpc_port=None, kafka_port=None, catalog=catalog_of(wanted.specs))
-    async with AsyncSimulator(without_doors) as sim:
+    async with AsyncSimulator(wanted.settings()) as sim:
         for target in targets:
             sim.handlers.add(target, settings)
         for story in wanted.names:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.cli.specs import catalog_of
 from simulator.handlers import Chaos, DeliverySettings
 
 if TYPE_CHECKING:
-    from simulator.cli.deliver import Stories
+    from simulator.cli.delivery_stories import Stories
     from simulator.handlers.app import Answer
     from simulator.handlers.delivery import Answered
 
@@ -20,7 +19,7 @@ async def differing_answers(wanted: Stories, target: str, settings: DeliverySett
     An event that is answered with one status code at first and with another when it comes again
     was not treated alike. Raises NotDelivered where the app does not take everything in time.
     """
-    from simulator.simulator import AsyncSimulator, Settings
+    from simulator.simulator import AsyncSimulator
 
     names: dict[str, str] = {}
     rounds: list[dict[str, list[str]]] = [{}, {}]
@@ -33,8 +32,7 @@ async def differing_answers(wanted: Stories, target: str, settings: DeliverySett
         return answered
 
     chaos = Chaos(duplicate=True, shuffle=True)
-    without_doors = Settings(grpc_port=None, kafka_port=None, catalog=catalog_of(wanted.specs))
-    async with AsyncSimulator(without_doors) as sim:
+    async with AsyncSimulator(wanted.settings()) as sim:
         for story in wanted.names:
             await sim.play(story, seed=wanted.seed, start=wanted.start)
         for number, each in enumerate((settings, replace(settings, chaos=chaos))):
