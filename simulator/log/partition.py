@@ -26,6 +26,7 @@ from simulator.log.segment import (
     Segment,
     headers_memory,
 )
+from simulator.log.sparse_segment import SparseSegment
 from simulator.log.timeline import Timeline
 from simulator.log.transaction_index import NO_TRANSACTIONS
 
@@ -51,6 +52,7 @@ class Partition(PartitionReader):
         "_roll_at_bytes",
         "_shared",
         "_shared_to",
+        "_sparse",
         "compactor",
         "producers",
     )
@@ -84,6 +86,7 @@ class Partition(PartitionReader):
         """Make the next append begin a new segment."""
         self._active = CLOSED
         self._active_batches: BatchSegment | None = None
+        self._sparse: SparseSegment | None = None
         self._roll_at = self.end
         self._roll_at_bytes = sys.maxsize
 
@@ -125,6 +128,7 @@ class Partition(PartitionReader):
         self._own_segments()[segment.base_offset] = segment
         self._active = segment
         self._active_batches = None
+        self._sparse = None
         self._roll_at = segment.base_offset + SEGMENT_RECORDS
         self._roll_at_bytes = segment.base_bytes + SEGMENT_BYTES
 
@@ -171,6 +175,55 @@ class Partition(PartitionReader):
         self.end_bytes += len(batch.raw)
         self.end = self._roll_at = offset + batch.records  # a plain record begins its own segment
         return offset
+
+    def append_at(
+        self,
+        offset: int,
+        value: bytes | None,
+        key: bytes | None,
+        timestamp: int,
+        position: int,
+        size: int,
+    ) -> None:
+        """Append one record at an offset from `end` on; nothing lies before it from there."""
+        self.skip_to(offset)
+        segment = self._sparse
+        if (
+            segment is None
+            or len(segment) >= SEGMENT_RECORDS
+            or self.end_bytes - segment.base_bytes >= SEGMENT_BYTES
+        ):
+            segment = self._open_sparse()
+        segment.append(offset, value, key, timestamp, position, size)
+        self.end_bytes += size
+        self.end = self._roll_at = offset + 1
+
+    def annotate_last(self, headers: Headers, unchecked: bool) -> None:
+        """Add what few records have to the one that `append_at` has just appended."""
+        assert self._sparse is not None
+        self._sparse.annotate(headers, unchecked)
+
+    def skip_to(self, offset: int) -> None:
+        """Have the next record get this offset; what lies before it from `end` on is not there."""
+        if offset <= self.end:
+            return
+        if self.start == self.end:
+            self.start = self.end = offset
+            self._seal()
+            return
+        if self._sparse is None:
+            self._open_sparse()
+        assert self._sparse is not None
+        self.transactions.skipped(self.end, offset)
+        self._sparse.end_offset = self.end = self._roll_at = offset
+
+    def _open_sparse(self) -> SparseSegment:
+        self._memory.reap(REAP_SEGMENTS)
+        self._seal()
+        rows = Segment(0, self.end_bytes, self._memory, self.epochs.latest)
+        self._sparse = SparseSegment(self.end, self.end, rows, array("q"), self._memory)
+        self._own_segments()[self.end] = self._sparse
+        return self._sparse
 
     def begin_epoch(self, epoch: int) -> None:
         """A new leader appends from now on."""
@@ -225,6 +278,8 @@ class Partition(PartitionReader):
             return
         if head is self._active_batches:
             self._active_batches = copy
+        elif head is self._sparse:
+            self._sparse = copy
         segments[begin] = copy
 
     def compact(self, now: int, rules: TopicRules) -> int:

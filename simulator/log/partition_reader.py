@@ -180,6 +180,11 @@ class PartitionReader:
                         break
         return start
 
+    def first_piece_end(self) -> int:
+        """Where the oldest segment ends; half of what is there if that is the only one."""
+        end = self._segment(self.start).end_offset
+        return end if end < self.end else (self.start + self.end + 1) // 2
+
     def memory_before(self, offset: int) -> int:
         """Memory that deleting the records before `offset` and then trimming would give back."""
         memory = 0

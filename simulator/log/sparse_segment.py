@@ -1,7 +1,8 @@
-"""What compaction has left of one stretch of a partition's records.
+"""A stretch of a partition's records with gaps between their offsets.
 
-Offsets have gaps here, so the records are rows of a columnar segment, found by their offsets. They
-are nobody's any more: what is left of transactions is committed, and producers are not told.
+It is what compaction has left, or a copy of another log's records at the offsets that they have
+there. The records are rows of a columnar segment, found by their offsets. They are nobody's any
+more: what is left of transactions is committed, and producers are not told.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Iterable
 from simulator.log.batches import Rows, encode_batch
 from simulator.log.columns import RecordColumns
 from simulator.log.memory import Memory
+from simulator.log.record import Headers
 from simulator.log.segment import BLOCK_BYTES, BLOCK_RECORDS, Segment, headers_memory
 
 
 class SparseSegment:
-    """The records that are left from base_offset to end_offset - 1.
+    """The records that there are from base_offset to end_offset - 1; there may be none.
 
     The methods are those of `Segment`.
     """
@@ -35,6 +37,34 @@ class SparseSegment:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def append(
+        self,
+        offset: int,
+        value: bytes | None,
+        key: bytes | None,
+        timestamp: int,
+        position: int,
+        size: int,
+    ) -> None:
+        """Add a record of `size` bytes at an offset behind the last."""
+        rows = self._rows
+        rows.timestamps.append(timestamp)  # the one that may fail comes first
+        rows.values.append(value)
+        rows.keys.append(key)
+        rows.positions.append(position)
+        rows.ends.append((rows.ends[-1] if rows.ends else rows.base_bytes) + size)
+        self.offsets.append(offset)
+        self.end_offset = offset + 1
+
+    def annotate(self, headers: Headers, unchecked: bool) -> None:
+        """Add what few records have to the last one."""
+        row = len(self.offsets) - 1
+        if headers:
+            self._rows.headers[row] = headers
+            self._rows.headers_memory += headers_memory(headers)
+        if unchecked:
+            self._rows.unchecked.add(row)
 
     def _row(self, offset: int) -> int:
         """The first row at `offset` or behind it."""
@@ -76,7 +106,9 @@ class SparseSegment:
     def offset_reaching_bytes(self, floor: int) -> int:
         """The smallest offset with `bytes_before(offset) >= floor`, at most end_offset."""
         row = self._rows.offset_reaching_bytes(floor)
-        return self.offsets[row - 1] + 1 if row else self.base_offset
+        if row:
+            return self.offsets[row - 1] + 1
+        return self.base_offset if floor <= self.base_bytes else self.end_offset
 
     def offset_before_position(self, position: int, offset: int) -> int:
         """The first offset from `offset` on that was appended at `position` or later."""
@@ -88,7 +120,10 @@ class SparseSegment:
 
     def offset_for_timestamp(self, timestamp: int, offset: int) -> int | None:
         """The first offset from `offset` on whose record is at least as late as `timestamp`."""
-        row = self._rows.offset_for_timestamp(timestamp, self._row(offset))
+        row: int | None = self._row(offset)
+        if row is None or row == len(self.offsets):
+            return None
+        row = self._rows.offset_for_timestamp(timestamp, row)
         return None if row is None else self.offsets[row]
 
     def latest_from(self, offset: int) -> int:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from simulator.log.errors import ForeignSnapshot, InvalidTopicSetting, OffsetOutOfRange
-from simulator.log.log_writer import LogWriter
+from simulator.log.log_copier import LogCopier
 from simulator.log.retention import Retention
 from simulator.log.rules import RulesOf
 from simulator.log.snapshot import Snapshot
@@ -22,10 +22,11 @@ from simulator.log.topics import NO_RETENTION
 _NO_CONFIG: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class TopicLog(LogWriter):
+class TopicLog(LogCopier):
     """Topics, their records, and the offsets of groups.
 
-    `LogReader` has what can be asked, `LogWriter` the appends and the bounds that they keep to.
+    `LogReader` has what can be asked, `LogWriter` the appends and the bounds that they keep to,
+    `LogCopier` the appends of a log that follows another.
     Here topics come and go, records are deleted, and all of it starts again or is undone.
     """
 

@@ -50,7 +50,8 @@ class TransactionIndex:
     """The transactions of one partition.
 
     `hidden` are the offsets of what readers of committed events pass over: markers, records of
-    aborted transactions, and what compaction has deleted. They are kept as sorted, disjoint spans.
+    aborted transactions, what compaction has deleted, and gaps in a copy of another log. They are
+    kept as sorted, disjoint spans.
     """
 
     __slots__ = ("_aborted", "_hidden", "_open", "_shared")
@@ -141,6 +142,11 @@ class TransactionIndex:
                 AbortedTransaction(producer_id, found.first_offset, marker_offset, stable)
             )
         self._hide(marker_offset, marker_offset + 1)
+
+    def skipped(self, first: int, stop: int) -> None:
+        """Note that nothing lies there, behind all that is known so far."""
+        self._own()
+        self._hide(first, stop)
 
     def _hide(self, first: int, stop: int) -> None:
         """Add a span that is disjoint with all others to what is hidden."""
