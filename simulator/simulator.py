@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cached_property
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -15,8 +14,7 @@ from simulator.handler_targets import HandlerTargets
 from simulator.instants import instant_ns
 from simulator.kafka_control import AsyncKafkaControl, StoryBrokers
 from simulator.listeners.grpc import GrpcListener
-from simulator.log import Retention, TopicInfo, TopicLog
-from simulator.log.group_info import GroupInfo, describe_groups
+from simulator.log import TopicLog
 from simulator.options import (
     EventConditions,
     PlayOptions,
@@ -37,18 +35,17 @@ from simulator.settings import Settings
 from simulator.snapshots import Snapshots
 from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
+from simulator.topic_calls import TopicCalls
 
 if TYPE_CHECKING:
     from simulator.handlers import Handlers
     from simulator.listeners.kafka import KafkaListener
-    from simulator.listeners.kafka.configs import BrokerConfig
-    from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
     from simulator.listeners.kafka.event_checks import EventChecks
 
 __all__ = ["AsyncSimulator", "Settings"]
 
 
-class AsyncSimulator:
+class AsyncSimulator(TopicCalls):
     """The simulator inside a running event loop; everything on it belongs to that loop.
 
     `async with Simulator() as sim:` gives one. The synchronous `Simulator` offers the same calls.
@@ -321,86 +318,6 @@ class AsyncSimulator:
         """Return what users are called, by id: stories with other seeds gave a name other ids."""
         return self._questions.names()
 
-    # --- topics ----------------------------------------------------------------------------
-
-    def create_topic(
-        self,
-        topic: str,
-        *,
-        partitions: int = 1,
-        retention: Retention = Retention(),
-        config: Mapping[str, object] | None = None,
-    ) -> TopicInfo:
-        """Create a topic; `config` has Kafka's settings for it, which overrule `retention`.
-
-        Raises `TopicExists`, `InvalidTopicName` or `InvalidConfig`.
-        """
-        settings = self._topic_configs.given(config) if config else {}
-        created = self.log.create_topic(topic, partitions, retention, config=settings)
-        if created.retention.max_age_ms is not None or created.rules.compact:
-            self._retention.arm()  # which looks at all topics
-        return created
-
-    def configure_topic(self, topic: str, config: Mapping[str, object]) -> TopicInfo:
-        """Replace the settings that were given for a topic, by Kafka's names.
-
-        Raises `TopicNotFound` or `InvalidConfig`.
-        """
-        topic = self.catalog.topic(topic)
-        self.log.configure_topic(topic, self._topic_configs.given(config))
-        self._retention.arm()
-        return self.log.topic(topic)
-
-    def add_partitions(self, topic: str, total: int) -> TopicInfo:
-        """Give a topic so many partitions in all; raises `TopicNotFound`."""
-        topic = self.catalog.topic(topic)
-        self.log.add_partitions(topic, total)
-        return self.log.topic(topic)
-
-    def settle_topics(self) -> None:
-        """Look at the settings of all topics again: those of the brokers have changed."""
-        self.log.use_rules(self._topic_configs.rules)
-        self._retention.arm()
-
-    def delete_records(self, topic: str, before_offset: int, *, partition: int = 0) -> int:
-        """Delete the records before an offset; return the first offset that is left.
-
-        Raises `TopicNotFound`, `PartitionNotFound` or `OffsetOutOfRange`.
-        """
-        start = self.log.delete_records(self.catalog.topic(topic), partition, before_offset)
-        self._reap_later()
-        return start
-
-    def compact(self, topic: str) -> int:
-        """Compact a topic now, as happens by itself every 15 s; return how many records it deleted.
-
-        Raises `TopicNotFound`, or `InvalidTopicSetting` unless its cleanup.policy has compact.
-        """
-        deleted = self.log.compact(self.catalog.topic(topic), self._now_ms())
-        self._reap_later()
-        return deleted
-
-    def delete_topic(self, topic: str) -> None:
-        """Delete a topic and its records; raises `TopicNotFound`."""
-        self.log.delete_topic(self.catalog.topic(topic))
-        self._reap_later()
-
-    def groups(self) -> list[GroupInfo]:
-        """Describe all groups, of Kafka's clients and of gRPC subscribers, by name.
-
-        Each with its members and what they read, its committed offsets, and its lag.
-        """
-        if self._kafka is None:
-            return describe_groups(self.log)
-        from simulator.listeners.kafka import group_views
-
-        return group_views.describe_groups(self._kafka.cluster.groups, self.log)
-
-    def topics(self) -> list[TopicInfo]:
-        """Describe all topics, but for those that the cluster keeps for itself."""
-        self._retention.apply()
-        return [topic for topic in self.log.topics() if not topic.internal]
-
     # --- back in time ----------------------------------------------------------------------
 
     def reset(self) -> None:
@@ -457,22 +374,6 @@ class AsyncSimulator:
 
     # --- inside ----------------------------------------------------------------------------
 
-    @cached_property
-    def _broker_config(self) -> BrokerConfig:
-        """What the brokers are set up with; only made when somebody asks for Kafka's settings."""
-        from simulator.listeners.kafka.configs import BrokerConfig
-
-        return BrokerConfig(self.settings.config, brokers=len(self.settings.kafka_brokers))
-
-    @cached_property
-    def _topic_configs(self) -> TopicConfigs:
-        """What Kafka's settings of topics mean; the log takes them from now on."""
-        from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
-
-        configs = TopicConfigs(self._broker_config)
-        self.log.use_rules(configs.rules)
-        return configs
-
     def _kafka_listener(self) -> KafkaListener:
         if self._kafka is None:
             raise SimulatorError(
@@ -490,16 +391,3 @@ class AsyncSimulator:
     def _advanced(self, by_ns: int) -> None:
         if self._kafka is not None:
             self._kafka.jump(by_ns // 1_000_000)
-
-    def _now_ms(self) -> int:
-        return self.clock.now_ns() // 1_000_000
-
-    def _reap_later(self) -> None:
-        """Free what was dropped in small slices between other work, not in one long pause."""
-        if self._reaper is None:
-            self._reaper = asyncio.get_running_loop().call_soon(self._reap)
-
-    def _reap(self) -> None:
-        self._reaper = None
-        if self.log.reap():
-            self._reap_later()
