@@ -24,12 +24,12 @@ _STRINGS = {
 def example_of(schema: Any) -> Any:
     """An example value: the schema's own where it gives one, else the plainest of its type.
 
-    Strings without a format are "string". A schema with a `pattern` and no example of its own may
-    get a value that does not fit it.
+    Strings without a format are "string". So are those with a `pattern` for which no text is found,
+    although it does not fit.
     """
     if not isinstance(schema, dict):
         return None
-    for value in _given(schema):
+    for value in given(schema):
         return value
     kinds = types(schema)
     if "object" in kinds or (not kinds and properties(schema)):
@@ -40,7 +40,7 @@ def example_of(schema: Any) -> Any:
     return _plainest(schema, kinds[0] if kinds else "object")
 
 
-def _given(schema: Mapping[str, Any]) -> list[Any]:
+def given(schema: Mapping[str, Any]) -> list[Any]:
     """Values that the schema itself offers, the best first."""
     offered = [schema[key] for key in ("const", "example", "default") if key in schema]
     for key in ("examples", "enum"):
@@ -61,6 +61,8 @@ def _members(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plainest(schema: Mapping[str, Any], kind: str) -> Any:
+    if kind == "string" and "pattern" in schema:
+        return _patterned(schema)
     if kind == "string":
         text = _STRINGS.get(schema.get("format", ""), "string")
         return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
@@ -75,6 +77,17 @@ def _plainest(schema: Mapping[str, Any], kind: str) -> Any:
         count = max(1, schema.get("minItems", 0)) if schema.get("maxItems", 1) else 0
         return [example_of({"type": "string"} if items is None else items) for _ in range(count)]
     return None if kind == "null" else {}
+
+
+def _patterned(schema: Mapping[str, Any]) -> str:
+    from simulator.catalog.generated_patterns import LEAST
+    from simulator.catalog.generated_texts import text
+    from simulator.catalog.pattern_characters import Unmakeable
+
+    try:
+        return text(dict(schema), "")(LEAST)
+    except Unmakeable:
+        return "string"
 
 
 def _number(schema: Mapping[str, Any]) -> Any:

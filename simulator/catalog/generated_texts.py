@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from simulator.catalog.examples import example_of
+from simulator.catalog.examples import given
+from simulator.catalog.generated_patterns import LEAST, texts_of
+from simulator.catalog.pattern_characters import Unmakeable
+from simulator.catalog.plain_json import shown
 from simulator.catalog.schemas import Schema
+from simulator.catalog.validation import checker
 
 if TYPE_CHECKING:
     from simulator.catalog.generation import Chance
@@ -27,6 +31,8 @@ _DAYS: Final = tuple((date(2026, 1, 1) + timedelta(days=day)).isoformat() for da
 _MINUTES: Final = tuple(f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in range(60))
 _SECONDS: Final = tuple(f"{second:02d}" for second in range(60))
 
+_RULES: Final = ("pattern", "format", "minLength", "maxLength")
+
 _HINTS: Final = (
     (re.compile(r"\buuid\b", re.IGNORECASE), "uuid"),
     (re.compile(r"\brfc ?3339\b|\bdate-time\b|\btimestamp\b", re.IGNORECASE), "date-time"),
@@ -39,9 +45,9 @@ Maker = Callable[["Chance"], str]
 
 
 def text(schema: Schema, name: str) -> Maker:
-    """What makes texts for the field `name`; a pattern is met by an example, if at all."""
+    """What makes texts for the field `name`; raises Unmakeable for a pattern that has none."""
     if "pattern" in schema:
-        return lambda _: str(example_of(schema))
+        return _patterned(schema)
     known = _FORMATS.get(schema.get("format", ""))
     if known is not None:
         return known
@@ -57,6 +63,24 @@ def text(schema: Schema, name: str) -> Maker:
         return made if most is None else made[: int(most)]
 
     return fitted
+
+
+def _patterned(schema: Schema) -> Maker:
+    """What makes texts for a pattern: by format where that fits, too, else by the pattern."""
+    fits = checker({"type": "string", **{key: schema[key] for key in _RULES if key in schema}})
+    by_format = _FORMATS.get(schema.get("format", ""))
+    if by_format is not None:
+        usual = by_format(LEAST)
+        if fits(usual):
+            return lambda chance: made if fits(made := by_format(chance)) else usual
+    try:
+        least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+        return texts_of(schema["pattern"], fits, least, None if most is None else int(most))
+    except Unmakeable as error:
+        for own in given(schema):
+            if fits(own):
+                return lambda _: str(own)
+        raise Unmakeable(f"no text for the pattern {shown(schema['pattern'])}: {error}") from None
 
 
 def _hinted(schema: Schema, name: str) -> Maker | None:

@@ -6,7 +6,8 @@ which they can be validated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,8 @@ from simulator.catalog.examples import example_of
 from simulator.catalog.generated_numbers import number
 from simulator.catalog.generated_texts import text
 from simulator.catalog.message_type import MessageType
-from simulator.catalog.schemas import NAME, Schema, properties, types
+from simulator.catalog.pattern_characters import Unmakeable
+from simulator.catalog.schemas import NAME, Schema, properties, types, walk
 
 MAX_DEPTH: Final = 12
 """Objects inside one another; what lies deeper is left out, or as plain as it can be."""
@@ -62,7 +64,7 @@ def generated_event(message: MessageType, chance: Chance) -> dict[str, Any]:
     """
     make = _makers.get(message)
     if make is None:
-        make = _makers[message] = _maker({"type": "object", **message.schema}, 0, "")
+        make = _makers[message] = _event_maker(message)
     named = message.has_envelope
     is_valid = message.validator.is_valid
     for _ in range(_ATTEMPTS):
@@ -74,8 +76,26 @@ def generated_event(message: MessageType, chance: Chance) -> dict[str, Any]:
     example = message.example
     violations = message.violations(example)
     if violations:
-        raise NotGenerated(f"no legal {message.name} could be made: {violations[0]}")
+        reasons = "".join(f"; {reason}" for reason in _reasons(message))
+        raise NotGenerated(f"no legal {message.name} could be made: {violations[0]}{reasons}")
     return example
+
+
+def _event_maker(message: MessageType) -> Maker:
+    try:
+        return _maker({"type": "object", **message.schema}, 0, "")
+    except Unmakeable:
+        return lambda _: {}
+
+
+def _reasons(message: MessageType) -> Iterator[str]:
+    """Which texts cannot be made, and why."""
+    for path, part in walk(message.schema):
+        if "pattern" in part:
+            try:
+                text(part, "")
+            except Unmakeable as error:
+                yield f"{path}: {error}"
 
 
 def _maker(schema: Any, depth: int, name: str) -> Maker:
@@ -90,16 +110,14 @@ def _maker(schema: Any, depth: int, name: str) -> Maker:
     for keyword in ("oneOf", "anyOf"):
         if schema.get(keyword):
             rest = {key: part for key, part in schema.items() if key != keyword}
-            return _choice(
-                [
-                    _maker({**rest, **part} if isinstance(part, dict) else rest, depth, name)
-                    for part in schema[keyword]
-                ]
-            )
+            parts = [
+                {**rest, **part} if isinstance(part, dict) else rest for part in schema[keyword]
+            ]
+            return _possible([partial(_maker, part, depth, name) for part in parts])
     kinds = types(schema) or (("object",) if properties(schema) else ())
     if not kinds:
         return lambda _: example_of(schema)
-    return _choice([_maker_of(kind, schema, depth, name) for kind in kinds])
+    return _possible([partial(_maker_of, kind, schema, depth, name) for kind in kinds])
 
 
 def _maker_of(kind: str, schema: Schema, depth: int, name: str) -> Maker:
@@ -123,6 +141,20 @@ def _constant(value: Any) -> Maker:
     return lambda _: example_of({"const": value})
 
 
+def _possible(alternatives: list[Callable[[], Maker]]) -> Maker:
+    """A choice between those alternatives that values can be made for."""
+    makers = []
+    problem = Unmakeable("there is no alternative")
+    for alternative in alternatives:
+        try:
+            makers.append(alternative())
+        except Unmakeable as error:
+            problem = error
+    if not makers:
+        raise problem
+    return _choice(makers)
+
+
 def _choice(makers: list[Maker]) -> Maker:
     if len(makers) == 1:
         return makers[0]
@@ -133,11 +165,14 @@ def _choice(makers: list[Maker]) -> Maker:
 def _object(schema: Schema, depth: int) -> Maker:
     known = properties(schema)
     required = set(schema.get("required", ()))
-    makers = {
-        key: _maker(part, depth + 1, key)
-        for key, part in known.items()
-        if key in required or depth < MAX_DEPTH
-    }
+    makers = {}
+    for key, part in known.items():
+        if key in required or depth < MAX_DEPTH:
+            try:
+                makers[key] = _maker(part, depth + 1, key)
+            except Unmakeable:
+                if key in required:
+                    raise
     makers |= {key: text({}, key) for key in sorted(required - makers.keys())}
     whole = tuple(makers.items())
     if depth < _ALWAYS_ABOVE:
@@ -156,8 +191,13 @@ def _array(schema: Schema, depth: int, name: str) -> Maker:
     if isinstance(items, list):
         makers = [_maker(item, depth + 1, name) for item in items]
         return lambda chance: [make(chance) for make in makers]
-    make = _maker(items, depth + 1, name)
     least = int(schema.get("minItems", 0))
+    try:
+        make = _maker(items, depth + 1, name)
+    except Unmakeable:
+        if least:
+            raise
+        return lambda _: []
     most = int(schema.get("maxItems", max(least, _MORE_ITEMS)))
     spread = min(most - least, _MORE_ITEMS) + 1 if depth < MAX_DEPTH else 1
 

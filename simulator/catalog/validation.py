@@ -11,7 +11,7 @@ Beyond the published schema, which requires nothing, the catalogue has rules of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from simulator.catalog.errors import Violation
@@ -214,7 +214,11 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
+def checker(schema: Schema) -> Callable[[Any], bool]:
+    """What tells whether a part of a schema allows a value."""
+    return _compile(_rewrite(schema, decode=False)).is_valid
+
+
 def allows(schema: Any, value: Any) -> bool:
     """Whether a part of a schema allows a value."""
-    validator = _compile(_rewrite(schema, decode=False)) if isinstance(schema, dict) else None
-    return validator is None or validator.is_valid(value)
+    return not isinstance(schema, dict) or checker(schema)(value)

@@ -126,7 +126,7 @@ def test_different_seeds_give_different_events() -> None:
     assert len({json.dumps(generated_event(message, Randomness(n))) for n in range(20)}) == 20
 
 
-def test_a_pattern_is_met_by_the_example() -> None:
+def test_examples_of_a_schema_come_before_its_pattern() -> None:
     schema = {"code": {"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["ABC"]}}
     assert generated_event(catalog_with(schema).find("made"), Randomness(0)) == {"code": "ABC"}
 
