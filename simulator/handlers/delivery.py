@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain, islice
 from typing import Final
 
 from simulator.catalog import Catalog
@@ -31,6 +32,8 @@ from simulator.log import Cursor, Record, TopicDeleted, TopicLog
 from simulator.scenario.randomness import Randomness
 
 UNIMPLEMENTED: Final = "UNIMPLEMENTED"
+TOGETHER: Final = 25
+"""Events that are made ready at once: the app has them while the next are made ready."""
 
 logger = logging.getLogger("simulator.handlers")
 
@@ -188,7 +191,7 @@ class Delivery:
                 cursor = self._open()  # there are topics or partitions that were not there
                 continue
             if records:
-                await self._deliver(self._packed(records))
+                await self._deliver(records)
                 self._commit(cursor)
                 self._changes.notify()
                 continue
@@ -206,8 +209,8 @@ class Delivery:
                 await self._wake.wait()
         self._log.cancel_wait(self._wake.set)
 
-    def _packed(self, records: list[Record]) -> list[Parcel]:
-        parcels = []
+    def _packed(self, records: list[Record], batch: list[Parcel]) -> Iterator[Parcel]:
+        """The parcels of records, each made when it is asked for, and put into `batch`."""
         for record in records:
             packed = pack(record, self._catalog, self.settings)
             if isinstance(packed, Unreadable):
@@ -215,20 +218,20 @@ class Delivery:
                 self._note(packed.event_id, Outcome.UNREADABLE)
                 self._bury(record, packed.reason)
             elif packed is not None:
-                parcels.append(packed)
-        return parcels
+                batch.append(packed)
+                yield packed
 
     # Sending
 
-    async def _deliver(self, batch: list[Parcel]) -> None:
+    async def _deliver(self, records: list[Record]) -> None:
         """Send a batch until nothing of it is to be tried again."""
         attempt = 1
-        pending = batch
-        while pending:
-            self._state = DeliveryState.DELIVERING
-            failed = await self._attempt(pending, attempt)
-            if not failed:
-                return
+        batch: list[Parcel] = []
+        if self.settings.chaos.shuffle:
+            self._randomness.shuffle(records)
+        self._state = DeliveryState.DELIVERING
+        failed = await self._attempt(self._packed(records, batch), attempt)
+        while failed:
             if attempt == self.settings.attempts:
                 for parcel, answer in failed:
                     self._give_up(
@@ -243,16 +246,19 @@ class Delivery:
             attempt += 1
             whole = batch if self.settings.retry_batch else [each for each, _ in failed]
             pending = [each for each in whole if not each.closed]
+            if self.settings.chaos.shuffle:
+                self._randomness.shuffle(pending)
+            self._state = DeliveryState.DELIVERING
+            failed = await self._attempt(pending, attempt)
 
-    async def _attempt(self, parcels: list[Parcel], attempt: int) -> list[tuple[Parcel, Answer]]:
+    async def _attempt(
+        self, parcels: Iterable[Parcel], attempt: int
+    ) -> list[tuple[Parcel, Answer]]:
         """Send each once, or as chaos has it; return those that must be tried again."""
-        calls = list(parcels)
-        chaos = self.settings.chaos
-        if chaos.shuffle:
-            self._randomness.shuffle(calls)
-        if chaos.duplicate:
-            calls = [each for parcel in calls for each in (parcel, parcel)]
         again: dict[Parcel, Answer] = {}
+        calls = iter(parcels)
+        if self.settings.chaos.duplicate:
+            calls = chain.from_iterable((each, each) for each in calls)
 
         async def send(parcel: Parcel) -> bool:
             answer = await self._send(parcel, attempt)
@@ -263,12 +269,13 @@ class Delivery:
         if self.settings.ordered:
             for parcel in calls:
                 if not await send(parcel):
-                    position = calls.index(parcel)
-                    rest = calls[position + 1 :]
-                    again.update((each, again[parcel]) for each in rest if each not in again)
-                    break
+                    again.update((each, again[parcel]) for each in calls if each not in again)
         else:
-            await asyncio.gather(*map(send, calls))
+            async with asyncio.TaskGroup() as sending:
+                while together := list(islice(calls, TOGETHER)):
+                    for parcel in together:
+                        sending.create_task(send(parcel))
+                    await asyncio.sleep(0)
         return list(again.items())
 
     async def _send(self, parcel: Parcel, attempt: int) -> Answer | None:

@@ -18,6 +18,7 @@ from simulator.handlers import (
     InvalidDeliverySetting,
     NotDelivered,
 )
+from simulator.handlers.delivery import TOGETHER
 from simulator.simulator import Settings
 
 CONNECTED = "ChatUserConnectedService"
@@ -252,6 +253,29 @@ async def test_something_that_is_not_grpc(sim: AsyncSimulator) -> None:
             await sim.wait_delivered(event_id, timeout=0.5)
         await sim.handlers.stop()
     assert ids_of(sim, other.calls) == [event_id]
+
+
+async def test_all_events_of_a_batch_are_with_the_app_at_once(sim: AsyncSimulator) -> None:
+    """Also where they are more than are made ready at once, and some of them cannot be read."""
+    count = 3 * TOGETHER
+    all_there = asyncio.Event()
+
+    async def handle(call: Call) -> str:
+        if call.number == count - 1:
+            all_there.set()
+        await all_there.wait()
+        return "UNAVAILABLE" if call.number == count - 1 else "OK"
+
+    ids = publish(sim, count)
+    sim.publish("chat", b"not json", validate=False)
+    app = HandlerApp(handle)
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(**QUICK))
+        await sim.handlers.wait_idle(30)
+    assert sorted(ids_of(sim, app.calls)) == sorted(ids * 2)
+    total = sim.handlers.reports()[0].total
+    assert (total.handled, total.failed, total.retried) == (count, 1, count)
+    assert total.unreadable == 1
 
 
 async def test_in_order_means_one_at_a_time(sim: AsyncSimulator) -> None:
