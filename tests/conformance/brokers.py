@@ -11,8 +11,11 @@ from uuid import uuid4
 from messages import api_keys, frame, response, versions
 from normalised import Normaliser
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 """Seconds until a broker that says nothing is taken to hang."""
+
+SHORT_PATIENCE = 5.0
+"""The same where a broker is known to say nothing."""
 
 CLOSED: dict[str, Any] = {"connection": "closed"}
 SILENT: dict[str, Any] = {"connection": "silent"}

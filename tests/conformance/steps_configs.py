@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brokers import Broker
+from brokers import SHORT_PATIENCE, Broker
 from steps import steps
 
 TOPIC, BROKER, LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
@@ -177,7 +177,7 @@ async def alter_configs_of_a_topic(broker: Broker) -> None:
     for label, body in cases.items():
         await broker.ask("alter_configs", label=label, **body)
     twice = altering((TOPIC, topic, {}), (TOPIC, topic, {"retention.ms": "1"}))
-    await broker.ask("alter_configs", label="twice", patience=0.5, **twice)
+    await broker.ask("alter_configs", label="twice", patience=SHORT_PATIENCE, **twice)
     await look(broker, topic, "at last")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asking import batch, fetching, listing, producing, sized, varint
-from brokers import Broker
+from brokers import SHORT_PATIENCE, Broker
 from steps import steps
 
 TOPIC_ID = "5ca1ab1e-0000-4000-8000-000000000001"
@@ -72,7 +72,7 @@ async def produce_to_a_missing_topic(broker: Broker) -> None:
 async def produce_nothing(broker: Broker) -> None:
     topic = await broker.topic("t")
     null = producing(broker, (topic, 0, None))
-    await broker.ask("produce", label="null records", patience=0.5, **null)
+    await broker.ask("produce", label="null records", patience=SHORT_PATIENCE, **null)
     for version in (3, 8, broker.newest("produce")):
         body = producing(broker, (topic, 0, b""))
         await broker.ask("produce", version, label="empty records", **body)

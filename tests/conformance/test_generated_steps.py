@@ -14,6 +14,8 @@ from generated_transactions import transaction_steps
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a worker may have to start Kafka
+
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 KINDS = {

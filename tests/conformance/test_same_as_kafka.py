@@ -9,6 +9,8 @@ from brokers import Pair
 from differing import DOCUMENT, documented, found_differences, outdated, unexplained
 from steps import all_steps
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a worker may have to start Kafka
+
 
 @pytest.mark.parametrize("steps", all_steps())
 async def test_same_answers(pair: Pair, steps: str) -> None:
