@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 import grpc
 import grpc.aio
 
+PATIENCE_S = 60.0
+"""Only ever reached when something hangs."""
+
 CODES = {code.name: code for code in grpc.StatusCode}
 
 Handle = Callable[["Call"], Awaitable[str] | str]

@@ -10,7 +10,8 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha import reflection
-from handler_apps import HandlerApp
+from handler_apps import PATIENCE_S, HandlerApp
+from ports import refusing_port
 
 from simulator.catalog import Catalog
 from simulator.handlers.compatibility import Fit, ReflectionUnavailable, check_app
@@ -46,13 +47,13 @@ async def app_with(change: Change = lambda messages: None, *services: str) -> As
 
 async def fit_of(event: str, change: Change = lambda messages: None) -> tuple[Fit, tuple[str, ...]]:
     async with app_with(change) as target:
-        found = {each.event: each for each in await check_app(target, CATALOG)}
+        found = {each.event: each for each in await check_app(target, CATALOG, PATIENCE_S)}
     return found[event].fit, found[event].differences
 
 
 async def test_services_that_are_there_and_those_that_are_not() -> None:
     async with app_with(lambda messages: None, SENT, CONNECTED) as target:
-        found = {each.event: each.fit for each in await check_app(target, CATALOG)}
+        found = {each.event: each.fit for each in await check_app(target, CATALOG, PATIENCE_S)}
     assert found == {
         "personalChatSent": Fit.COMPATIBLE,
         "userConnected": Fit.COMPATIBLE,
@@ -104,11 +105,9 @@ async def test_another_type_would_be_misread(repeated: bool) -> None:
 async def test_an_app_without_reflection() -> None:
     async with HandlerApp().served() as target:
         with pytest.raises(ReflectionUnavailable, match="does not offer server reflection"):
-            await check_app(target, CATALOG)
+            await check_app(target, CATALOG, PATIENCE_S)
 
 
 async def test_an_app_that_is_not_there() -> None:
-    async with HandlerApp().served() as target:
-        pass
-    with pytest.raises(ReflectionUnavailable, match="UNAVAILABLE"):
-        await check_app(target, CATALOG)
+    with refusing_port() as port, pytest.raises(ReflectionUnavailable, match="UNAVAILABLE"):
+        await check_app(f"127.0.0.1:{port}", CATALOG, PATIENCE_S)

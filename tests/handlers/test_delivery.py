@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from handler_apps import Call, HandlerApp
+from handler_apps import PATIENCE_S, Call, HandlerApp
+from ports import refusing_port
 
 from simulator import AsyncSimulator
 from simulator.handlers import (
     Chaos,
+    Delivery,
     DeliverySettings,
     DeliveryState,
     HandlerError,
@@ -45,12 +47,18 @@ def ids_of(sim: AsyncSimulator, calls: list[Call]) -> list[str]:
     return [messages[call.service].from_proto(call.data)["id"] for call in calls]
 
 
+async def backing_off(delivery: Delivery) -> None:
+    """Return when a batch has failed, and is about to be sent again."""
+    async with asyncio.timeout(PATIENCE_S):
+        await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
+
+
 async def test_every_event_of_a_story_arrives_in_its_typed_form(sim: AsyncSimulator) -> None:
     app = HandlerApp()
     async with app.served() as target:
         sim.handlers.add(target)
         await sim.play("rate_limited")
-        await sim.handlers.wait_idle(20)
+        await sim.handlers.wait_idle(PATIENCE_S)
     story = sim.events()
     assert sorted(ids_of(sim, app.calls)) == sorted(event.id for event in story)
     assert {call.service for call in app.calls} == {
@@ -71,7 +79,7 @@ async def test_calls_carry_the_trace_of_their_event(sim: AsyncSimulator) -> None
         sim.handlers.add(target, DeliverySettings(metadata={"x-installation": "dev"}))
         trace = "0af7651916cd43dd8448eb211c80319c"
         sim.publish("chat", message.example | {"traceId": trace})
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     metadata = app.calls[0].metadata
     assert metadata["x-b3-traceid"] == trace
     version, trace_id, span, flags = metadata["traceparent"].split("-")
@@ -86,12 +94,12 @@ async def test_how_far_it_is_is_the_offset_of_its_group(sim: AsyncSimulator) -> 
     app = HandlerApp()
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(group="mine"))
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
         assert sim.log.groups.committed("mine", "chat", 0) == 3
         await sim.handlers.remove(target)
         publish(sim, 2)
         sim.handlers.add(target, DeliverySettings(group="mine"))
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 5
 
 
@@ -100,7 +108,7 @@ async def test_a_failure_sends_its_whole_batch_again(sim: AsyncSimulator) -> Non
     app = HandlerApp(lambda call: "UNAVAILABLE" if call.number == 2 else "OK")
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(**QUICK))
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert sorted(ids_of(sim, app.calls)) == sorted(ids * 2)
     counted = sim.handlers.reports()[0].events["userConnected"]
     assert (counted.sent, counted.handled, counted.failed) == (8, 4, 1)
@@ -112,7 +120,7 @@ async def test_or_only_what_failed(sim: AsyncSimulator) -> None:
     app = HandlerApp(lambda call: "UNKNOWN" if call.number == 2 else "OK")
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(retry_batch=False, **QUICK))
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 5
     assert sim.handlers.reports()[0].total.duplicate == 0
 
@@ -125,7 +133,7 @@ async def test_codes_that_are_tried_again(sim: AsyncSimulator, code: str) -> Non
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(**QUICK))
         (event_id,) = publish(sim)
-        await sim.wait_delivered(event_id)
+        await sim.wait_delivered(event_id, PATIENCE_S)
     assert len(app.calls) == 4
 
 
@@ -135,8 +143,8 @@ async def test_other_codes_are_final_and_go_to_the_dead_letters(sim: AsyncSimula
         sim.handlers.add(target, DeliverySettings(dead_letters="chat.dlq"))
         (event_id,) = publish(sim)
         with pytest.raises(NotDelivered, match="failed"):
-            await sim.wait_delivered(event_id)
-        await sim.handlers.wait_idle()
+            await sim.wait_delivered(event_id, PATIENCE_S)
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 1
     (dead,) = sim.log.read("chat.dlq", 0, 0, max_records=9)
     assert dead.value == sim.log.read("chat", 0, 0, max_records=1)[0].value
@@ -151,7 +159,7 @@ async def test_attempts_may_be_bounded(sim: AsyncSimulator) -> None:
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(attempts=3, dead_letters="dead", **QUICK))
         publish(sim)
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 3
     assert sim.handlers.reports()[0].total.given_up == 1
     assert sim.log.bounds("dead", 0) == (0, 1)
@@ -165,25 +173,21 @@ async def test_what_the_app_does_not_implement_is_counted_and_not_tried_again(
         sim.handlers.add(target)
         (event_id,) = publish(sim, name="personalChatSent")
         with pytest.raises(NotDelivered, match="not implemented"):
-            await sim.wait_delivered(event_id)
-        await sim.handlers.wait_idle()
+            await sim.wait_delivered(event_id, PATIENCE_S)
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 1
     assert sim.handlers.reports()[0].events["personalChatSent"].unimplemented == 1
 
 
 async def test_an_app_that_comes_later_gets_everything(sim: AsyncSimulator) -> None:
     app = HandlerApp()
-    async with HandlerApp().served() as target:
-        pass  # a port that was free a moment ago
-    sim.handlers.add(target, DeliverySettings(**QUICK))
-    ids = publish(sim, 5)
-    delivery = sim.handlers.deliveries[target]
-    await asyncio.wait_for(
-        delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF), 20
-    )
-    assert "UNAVAILABLE" in delivery.report().reason
-    async with app.served(int(target.rpartition(":")[2])):
-        await sim.handlers.wait_idle(20)
+    with refusing_port() as port:
+        delivery = sim.handlers.add(f"127.0.0.1:{port}", DeliverySettings(**QUICK))
+        ids = publish(sim, 5)
+        await backing_off(delivery)
+        assert "UNAVAILABLE" in delivery.report().reason
+    async with app.served(port):
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert set(ids_of(sim, app.calls)) == set(ids)
 
 
@@ -196,13 +200,12 @@ async def test_an_app_that_hangs_is_given_its_deadline(sim: AsyncSimulator) -> N
 
     app = HandlerApp(hang)
     async with app.served() as target:
-        sim.handlers.add(target, DeliverySettings(deadline_s=0.05, **QUICK))
+        delivery = sim.handlers.add(target, DeliverySettings(deadline_s=0.2, **QUICK))
         (event_id,) = publish(sim)
-        delivery = sim.handlers.deliveries[target]
-        await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
+        await backing_off(delivery)
         assert "DEADLINE_EXCEEDED" in delivery.report().reason
         release.set()
-        await sim.wait_delivered(event_id)
+        await sim.wait_delivered(event_id, PATIENCE_S)
     assert sim.handlers.reports()[0].events["userConnected"].failed >= 1
 
 
@@ -221,7 +224,7 @@ async def test_an_app_that_stops_in_the_middle_of_a_call_gets_the_event_again(
         (event_id,) = publish(sim)
         await begun.wait()
     async with HandlerApp().served(int(target.rpartition(":")[2])):
-        await sim.wait_delivered(event_id, timeout=20)
+        await sim.wait_delivered(event_id, PATIENCE_S)
     assert sim.handlers.reports()[0].total.given_up == 0
 
 
@@ -230,7 +233,7 @@ async def test_garbage_as_an_answer_is_a_failure(sim: AsyncSimulator) -> None:
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(attempts=2, **QUICK))
         publish(sim)
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     counted = sim.handlers.reports()[0].total
     assert (counted.failed, counted.given_up, counted.handled) == (2, 1, 0)
 
@@ -244,11 +247,11 @@ async def test_something_that_is_not_grpc(sim: AsyncSimulator) -> None:
     port = server.sockets[0].getsockname()[1]
     other = HandlerApp()
     async with server, other.served() as target:
-        sim.handlers.add(f"127.0.0.1:{port}", DeliverySettings(**QUICK))
-        sim.handlers.add(target)
+        bad = sim.handlers.add(f"127.0.0.1:{port}", DeliverySettings(**QUICK))
+        good = sim.handlers.add(target)
         (event_id,) = publish(sim)
-        good = sim.handlers.deliveries[target]
-        await asyncio.wait_for(good.wait_for(lambda: good.idle and bool(other.calls)), 20)
+        await asyncio.wait_for(good.wait_for(lambda: good.idle and bool(other.calls)), PATIENCE_S)
+        await backing_off(bad)
         with pytest.raises(NotDelivered, match="UNAVAILABLE"):
             await sim.wait_delivered(event_id, timeout=0.5)
         await sim.handlers.stop()
@@ -293,7 +296,7 @@ async def test_in_order_means_one_at_a_time(sim: AsyncSimulator) -> None:
     app = HandlerApp(handle)
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(ordered=True, retry_batch=False, **QUICK))
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert ids_of(sim, app.calls) == [*ids[:4], *ids[3:]]
 
 
@@ -306,7 +309,7 @@ async def test_chaos_sends_twice_in_another_order_and_loses_answers(sim: AsyncSi
         async with app.served() as target:
             settings = DeliverySettings(group=target, ordered=True, chaos=chaos, **QUICK)
             sim.handlers.add(target, settings)
-            await sim.handlers.wait_idle()
+            await sim.handlers.wait_idle(PATIENCE_S)
         report = (await sim.handlers.remove(target)).total
         assert report.handled == 20
         assert report.sent == report.handled + report.duplicate + report.failed
@@ -322,8 +325,8 @@ async def test_what_cannot_be_read_is_set_aside(sim: AsyncSimulator) -> None:
         sim.handlers.add(target, DeliverySettings(dead_letters="dead"))
         sim.publish("chat", b"not json", validate=False)
         (event_id,) = publish(sim)
-        await sim.wait_delivered(event_id)
-        await sim.handlers.wait_idle()
+        await sim.wait_delivered(event_id, PATIENCE_S)
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert sim.handlers.reports()[0].total.unreadable == 1
     (dead,) = sim.log.read("dead", 0, 0, max_records=9)
     assert dead.value == b"not json"
@@ -334,9 +337,9 @@ async def test_a_group_that_begins_at_the_end(sim: AsyncSimulator) -> None:
     app = HandlerApp()
     async with app.served() as target:
         sim.handlers.add(target, DeliverySettings(start="latest"))
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
         publish(sim, 1)
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 1
 
 
@@ -345,15 +348,15 @@ async def test_reset_and_deleted_topics_do_not_stop_it(sim: AsyncSimulator) -> N
     async with app.served() as target:
         sim.handlers.add(target)
         publish(sim, 2)
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
         sim.reset()
         assert sim.handlers.reports()[0].total.sent == 0
         publish(sim, 1)
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
         sim.delete_topic("chat")
         sim.create_topic("chat", partitions=2)
         publish(sim, 3)
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 6
 
 
@@ -412,25 +415,24 @@ async def test_an_event_is_known_to_be_handled_before_its_batch_is(sim: AsyncSim
         late = sim.catalog.find("personalChatSent")
         sim.publish(late.channel, late.example)
         sim.handlers.add(target)
-        await sim.wait_delivered(event_id)
+        await sim.wait_delivered(event_id, PATIENCE_S)
         assert sim.handlers.reports()[0].state is DeliveryState.DELIVERING
         release.set()
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
 
 
 async def test_a_reset_ends_what_is_tried_again(sim: AsyncSimulator) -> None:
     failing = True
     app = HandlerApp(lambda call: "UNAVAILABLE" if failing else "OK")
     async with app.served() as target:
-        sim.handlers.add(target, DeliverySettings(**QUICK))
+        delivery = sim.handlers.add(target, DeliverySettings(backoff_s=600, max_backoff_s=600))
         publish(sim, 3)
-        delivery = sim.handlers.deliveries[target]
-        await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
+        await backing_off(delivery)
         sim.reset()
         failing = False
         app.calls.clear()
         ids = publish(sim, 1)
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
     assert ids_of(sim, app.calls) == ids
 
 
@@ -439,7 +441,7 @@ async def test_what_cannot_be_read_is_told_to_who_waits_for_it(sim: AsyncSimulat
         sim.handlers.add(target)
         sim.publish("chat", {"id": "x", "name": "userLeft"}, validate=False)
         with pytest.raises(NotDelivered, match=r"x was not handled.*\n.*unreadable"):
-            await sim.wait_delivered("x")
+            await sim.wait_delivered("x", PATIENCE_S)
 
 
 async def test_dead_letters_that_find_no_room_stop_nothing(
@@ -450,7 +452,7 @@ async def test_dead_letters_that_find_no_room_stop_nothing(
         large = sim.catalog.find("userConnected").example | {"namespace": "x" * 600_000}
         sim.publish("chat", large)
         sim.handlers.add(app, DeliverySettings(dead_letters="dead"))
-        await sim.handlers.wait_idle()
+        await sim.handlers.wait_idle(PATIENCE_S)
         assert sim.handlers.reports()[0].total.given_up == 1
         assert sim.log.bounds("dead", 0) == (0, 0)
     assert "chat-0@0 cannot go to dead" in caplog.text

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from handler_apps import PATIENCE_S
 
 from simulator import Simulator
 from simulator.catalog import UnknownEvent
@@ -73,7 +74,7 @@ def test_a_servicer(generated: ModuleType, simulator: Simulator, event_handler: 
     hosted = event_handler(handler)
     event_id = connect(simulator)
     simulator.chat.disconnect("alice")
-    report = hosted.wait()
+    report = hosted.wait(PATIENCE_S)
     assert handler.ids == [event_id]
     assert report.events["userConnected"].handled == 1
     assert report.events["userDisconnected"].unimplemented == 1
@@ -99,7 +100,7 @@ def test_an_asynchronous_servicer_of_two_services(
     hosted = event_handler(handler)
     connect(simulator)
     simulator.chat.disconnect("alice")
-    hosted.wait()
+    hosted.wait(PATIENCE_S)
     assert sorted(handler.ids) == sorted(event.id or "" for event in simulator.events())
 
 
@@ -116,7 +117,7 @@ def test_functions_synchronous_and_not(simulator: Simulator, event_handler: Any)
     )
     event_id = connect(simulator)
     simulator.chat.disconnect("alice", reason="bye", code=4000)
-    hosted.wait()
+    hosted.wait(PATIENCE_S)
     assert [message.id for message in connected] == [event_id]
     ((reason, metadata),) = left
     assert (reason.reason, reason.code, metadata) == ("bye", 4000, "y")
@@ -132,7 +133,7 @@ def test_a_handler_may_call_the_simulator(simulator: Simulator, event_handler: A
     simulator.chat.connect("bot")
     event_handler(userConnected=greet, personalChatSent=greet_again)
     connect(simulator)
-    simulator.wait_for("chat", name="userDisconnected", user="alice")
+    simulator.wait_for("chat", name="userDisconnected", user="alice", timeout=PATIENCE_S)
 
 
 def test_one_that_raises_is_called_again(
@@ -147,7 +148,7 @@ def test_one_that_raises_is_called_again(
 
     hosted = event_handler(userConnected=handle, settings=QUICK)
     connect(simulator)
-    assert hosted.wait().total.failed == 2
+    assert hosted.wait(PATIENCE_S).total.failed == 2
     assert len(calls) == 3
     assert threading.current_thread().name not in calls
     assert "not yet" in caplog.text
@@ -157,11 +158,18 @@ def test_one_that_raises_is_called_again(
 def test_what_never_works_is_told(
     simulator: Simulator, event_handler: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    tried_again = threading.Event()
+    tries: list[Any] = []
+
     def handle(message: Any) -> None:
+        tries.append(message)
+        if len(tries) > 1:
+            tried_again.set()
         raise ValueError("never")
 
     hosted = event_handler(userConnected=handle, settings=QUICK)
     event_id = connect(simulator)
+    assert tried_again.wait(PATIENCE_S)
     with pytest.raises(NotDelivered, match=r"UNKNOWN.*never"):
         hosted.wait(timeout=0.3)
     with pytest.raises(NotDelivered, match=r"UNKNOWN.*never"):
@@ -179,7 +187,7 @@ def test_is_it_idempotent(simulator: Simulator, event_handler: Any) -> None:
     chaos = Chaos(duplicate=True)
     hosted = event_handler(userConnected=handle, settings=DeliverySettings(chaos=chaos))
     event_id = connect(simulator)
-    assert hosted.wait().total.duplicate == 1
+    assert hosted.wait(PATIENCE_S).total.duplicate == 1
     assert seen == [event_id, event_id]
 
 
@@ -190,7 +198,7 @@ def test_closing(simulator: Simulator) -> None:
     assert simulator.handlers.reports() == []
     assert hosted.report.target == target
     with pytest.raises(HandlerError, match="is closed"):
-        hosted.wait()
+        hosted.wait(PATIENCE_S)
     hosted.close()
 
 
