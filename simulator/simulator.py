@@ -33,6 +33,7 @@ from simulator.scenario.script import Script
 from simulator.setting_up import catalog_of, clock_of, virtual_start_ns
 from simulator.settings import Settings
 from simulator.snapshots import Snapshots
+from simulator.story_deliveries import StoryDeliveries
 from simulator.testing.events import Event
 from simulator.testing.waiting import events_matching, wait_for_events
 from simulator.topic_calls import TopicCalls
@@ -72,6 +73,7 @@ class AsyncSimulator(TopicCalls):
             self.catalog,
             seed=settings.seed,
             brokers=StoryBrokers(lambda: self._kafka, self.kafka, self.catalog.topic),
+            deliveries=StoryDeliveries(lambda: self.handlers),
         )
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
         self._questions = EventQuestions(self.log, self.catalog, self.player, self.chat)

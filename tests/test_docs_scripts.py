@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from handler_apps import HandlerApp
 
-from simulator.catalog import Catalog
+from simulator import AsyncSimulator
 from simulator.cli import cli
-from simulator.log import TopicLog
-from simulator.publishing import Publisher
 from simulator.scenario import Script, ScriptError, load_script
-from simulator.scenario.clock import VirtualClock
-from simulator.scenario.player import Outcome, Player
+from simulator.scenario.player import Outcome
 from simulator.scenario.script import ServiceSettings, Step
+from simulator.simulator import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scripts.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -37,15 +36,13 @@ def write_examples(folder: Path) -> None:
 
 
 def play(script: Script) -> Outcome:
-    catalog = Catalog.builtin()
+    """Play it in a simulator; `app`, where the story has that, is an app that is there."""
 
     async def run() -> Outcome:
-        clock = VirtualClock(0)
-        log = TopicLog()
-        for topic in catalog.channels:
-            log.create_topic(topic)
-        publisher = Publisher(catalog, log, lambda: clock.now_ns() // 10**6)
-        return await Player(publisher, clock, catalog).start(script).wait()
+        settings = Settings(grpc_port=None, kafka_port=None)
+        async with AsyncSimulator(settings) as sim, HandlerApp().served() as app:
+            variables = {"app": app} if "app" in script.variables else {}
+            return await sim.play(script, check=False, variables=variables)
 
     return asyncio.run(run())
 

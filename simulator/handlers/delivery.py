@@ -40,6 +40,9 @@ logger = logging.getLogger("simulator.handlers")
 Answered = Callable[[str, str, Answer], None]
 """Hears of each answer: the event's id, its name, and the answer."""
 
+Noted = Callable[[str, str, Outcome], None]
+"""Hears what became of an event: the target, the event's id, and the outcome."""
+
 Bury = Callable[[Record, str], None]
 """Puts a record that is given up, with the reason, where the settings say."""
 
@@ -56,9 +59,14 @@ class Delivery:
         catalog: Catalog,
         randomness: Randomness,
         bury: Bury,
+        changes: Changes,
+        noted: Noted,
         answered: Answered | None = None,
     ) -> None:
-        """`start` begins; `bury` takes dead letters; `answered` hears of every answer."""
+        """`start` begins; `bury` takes dead letters; `answered` hears of every answer.
+
+        `changes` hears of whatever happens, `noted` of what becomes of an event.
+        """
         self.target = target
         self.settings = settings
         self.group = settings.group or f"{catalog.topic_prefix}handlers.{target}"
@@ -74,7 +82,8 @@ class Delivery:
         self._reason = ""
         self._tallies: dict[str, Tally] = {}
         self._outcomes = Outcomes()
-        self._changes = Changes()
+        self._changes = changes
+        self._noted = noted
         self._wake = asyncio.Event()
 
     # Life
@@ -328,6 +337,7 @@ class Delivery:
 
     def _note(self, event_id: str, outcome: Outcome) -> None:
         self._outcomes.note(event_id, outcome)
+        self._noted(self.target, event_id, outcome)
         self._changes.notify()
 
     def _tally(self, name: str) -> Tally:

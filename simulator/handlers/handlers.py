@@ -10,7 +10,9 @@ from typing import Final
 from simulator.catalog import Catalog
 from simulator.delivery_settings import DeliverySettings, HandlerError, check_target
 from simulator.errors import SimulatorError
+from simulator.handlers.changes import Changes
 from simulator.handlers.delivery import Answered, Delivery
+from simulator.handlers.following import Following
 from simulator.handlers.report import DeliveryReport, Outcome
 from simulator.log import Record, TopicLog
 from simulator.scenario.randomness import Randomness
@@ -52,6 +54,9 @@ class Handlers:
         self._now_ms = now_ms
         self._randomness = Randomness(seed).fork("handlers")
         self._deliveries: dict[str, Delivery] = {}
+        self._changes = Changes()
+        self._followers: set[Following] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def deliveries(self) -> Mapping[str, Delivery]:
@@ -88,6 +93,8 @@ class Handlers:
             catalog=self.catalog,
             randomness=self._randomness.fork(target),
             bury=self._burying(dead),
+            changes=self._changes,
+            noted=self._noted,
             answered=answered,
         )
         self._deliveries[target] = delivery
@@ -100,6 +107,14 @@ class Handlers:
         del self._deliveries[target]
         await delivery.stop()
         return delivery.report()
+
+    def discard(self, target: str) -> None:
+        """Begin to remove a target; harmless where it is none."""
+        delivery = self._deliveries.pop(target, None)
+        if delivery is not None:
+            ending = asyncio.get_running_loop().create_task(delivery.stop())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     def report(self, target: str) -> DeliveryReport:
         """How one target stands; raises HandlerError."""
@@ -121,6 +136,21 @@ class Handlers:
         """Remove all."""
         for target in list(self._deliveries):
             await self.remove(target)
+        await asyncio.gather(*self._ending)
+
+    def follow(self) -> Following:
+        """Begin to follow events, until `unfollow`."""
+        following = Following()
+        self._followers.add(following)
+        return following
+
+    def unfollow(self, following: Following) -> None:
+        """Follow no longer."""
+        self._followers.discard(following)
+
+    async def wait(self, holds: Callable[[], bool]) -> None:
+        """Return when `holds()`; it is asked again whenever a delivery has got on."""
+        await self._changes.wait_for(holds)
 
     def reports(self) -> list[DeliveryReport]:
         """How each target stands."""
@@ -158,22 +188,24 @@ class Handlers:
                     await delivery.wait_for(lambda d=delivery: d.idle)  # type: ignore[misc]
         except TimeoutError:
             lines = [
-                f"  {report.target}: {report.lag} to come, {report.state.value}"
-                + (f" ({report.reason})" if report.reason else "")
+                f"  {report.target}: {report.lag} to come, {report.standing}"
                 for report in self.reports()
             ]
             text = "\n".join([f"not everything was delivered within {timeout:g} s:", *lines])
             raise NotDelivered(text, late=True) from None
+
+    def _noted(self, target: str, event_id: str, outcome: Outcome) -> None:
+        for following in self._followers:
+            following.note(target, event_id, outcome)
 
     def _why_not(
         self, event_id: str, outcomes: Mapping[str, Outcome | None], timeout: float
     ) -> str:
         lines = [f"event {event_id} was not handled within {timeout:g} s:"]
         for target, outcome in outcomes.items():
-            report = self._deliveries[target].report()
-            state = report.state.value + (f" ({report.reason})" if report.reason else "")
-            told = "not sent" if outcome is None else outcome.value
-            lines.append(f"  {target}: {told}; the delivery is {state}")
+            standing = self._deliveries[target].report().standing
+            told = "not sent" if outcome is None else outcome.value.replace("_", " ")
+            lines.append(f"  {target}: {told}; the delivery is {standing}")
         return "\n".join(lines)
 
     def _burying(self, topic: str | None) -> Callable[[Record, str], None]:

@@ -25,11 +25,11 @@ class DeliveryState(Enum):
 
 
 class Outcome(Enum):
-    """What became of an event."""
+    """What became of an event; the columns of a report are called the same."""
 
     HANDLED = "handled"
-    UNIMPLEMENTED = "not implemented"
-    FAILED = "failed"
+    UNIMPLEMENTED = "unimplemented"
+    FAILED = "given_up"
     UNREADABLE = "unreadable"
 
 
@@ -63,6 +63,11 @@ class DeliveryReport:
     reason: str
     lag: int
     events: Mapping[str, EventReport]
+
+    @property
+    def standing(self) -> str:
+        """The state and its reason: `backing off (userConnected: UNAVAILABLE: ...)`."""
+        return self.state.value + (f" ({self.reason})" if self.reason else "")
 
     @property
     def total(self) -> EventReport:

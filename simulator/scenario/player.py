@@ -14,6 +14,7 @@ from simulator.catalog import Catalog
 from simulator.publishing import Publisher
 from simulator.scenario.brokers import Brokers
 from simulator.scenario.clock import Clock, VirtualClock
+from simulator.scenario.deliveries import Deliveries
 from simulator.scenario.engine.run import EARLIEST_NS, LATEST_NS, Run
 from simulator.scenario.errors import PlayError, PlayFailed, PlayNotFound, StepError
 from simulator.scenario.script import Script
@@ -94,6 +95,7 @@ class Play:
         self._watchers: list[Callable[[Play], object]] = []
         self._reported_ns = time.perf_counter_ns()
         self._sleeper: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Future[None] | None = None
         self._task = asyncio.get_running_loop().create_task(self._play(), name=play_id)
 
     @property
@@ -198,6 +200,7 @@ class Play:
         while True:
             if self._slice(_FOREVER):
                 return
+            await self._stand_still()
             await asyncio.sleep(0)
 
     async def _paced(self) -> None:
@@ -210,6 +213,7 @@ class Play:
             until = start + elapsed * numerator // denominator
             if self._slice(until):
                 return
+            await self._stand_still()
             due = self._run.next_due_ns
             if due is None or due <= until:
                 await asyncio.sleep(0)
@@ -260,6 +264,18 @@ class Play:
             handle.cancel()
             self._sleeper = None
 
+    async def _stand_still(self) -> None:
+        """Wait for what the run holds on for; `stop` ends that."""
+        hold, deliveries = self._run.hold, self._run.deliveries
+        if hold is None or deliveries is None:
+            return
+        self._waiting = asyncio.ensure_future(deliveries.wait(hold.over))
+        try:
+            await asyncio.wait({self._waiting}, timeout=hold.within_ns / 1e9)
+        finally:
+            self._waiting.cancel()
+            self._waiting = None
+
     def _conclude(self) -> None:
         run = self._run
         run.failures.add(verdict.text for verdict in run.verdicts() if not verdict.ok)
@@ -273,6 +289,8 @@ class Play:
             self._run.close()
         if self._sleeper is not None:
             _wake(self._sleeper)
+        if self._waiting is not None:
+            self._waiting.cancel()
         self._report(time.perf_counter_ns())
 
     def _report(self, now_ns: int) -> None:
@@ -294,12 +312,14 @@ class Player:
         seed: int = 0,
         history: int = 100,
         brokers: Brokers | None = None,
+        deliveries: Deliveries | None = None,
     ) -> None:
         """`seed` counts where neither call nor script has one; `history` ended plays are kept.
 
-        `brokers` are the Kafka brokers that stories act on.
+        `brokers` are the Kafka brokers that stories act on, `deliveries` the event handler apps.
         """
         self._brokers = brokers
+        self._deliveries = deliveries
         self._publisher = publisher
         self._clock = clock
         self._catalog = catalog
@@ -341,6 +361,7 @@ class Player:
             seed=_first(seed, script.seed, self._seed),
             variables=variables,
             brokers=self._brokers,
+            deliveries=self._deliveries,
         )
         self._started += 1
         play = Play(f"play-{self._started}", run, self._clock, float(speed or 0))

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
+from simulator.delivery_settings import DeliverySettings
 from simulator.log.fault_rules import FaultRule
+from simulator.scenario.deliveries import DeliveryOutcome
 from simulator.scenario.errors import Problem
 from simulator.scenario.templates import Template
 
 Text = str | Template
 Value = None | bool | int | float | Text | tuple["Value", ...] | Mapping[str, "Value"]
 """A JSON-like value whose strings, at any depth, may be templates."""
+
+DELIVERED_WITHIN: Final = 5_000_000_000
+"""How long a story waits for event handler apps, unless it says otherwise (real nanoseconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +272,19 @@ class Leader(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class Deliver(Step):
+    """Events are delivered to an event handler app from here on.
+
+    `to` is `host:port`; None ends what the story began. At its end the story waits up to `within`
+    (nanoseconds of real time) until the app has dealt with everything.
+    """
+
+    to: Text | None
+    settings: DeliverySettings = DeliverySettings()
+    within: int = DELIVERED_WITHIN
+
+
+@dataclass(frozen=True, slots=True)
 class Expect(Step):
     """Expectations checked at this point of the story, over all that the run emitted so far."""
 
@@ -295,14 +313,21 @@ class Expectation:
     `all`: every event that matches `matches[0]` also matches `matches[1]`.
     `refused`: the chat service refused between `at_least` and `at_most` requests, for `reason` and
     of the user of `matches[0]` where these are given.
+    `delivered`: event handler apps (only `to` where that is given) have dealt with `every` event
+    that matches, or with so many, as `outcome` says; the story waits `within` nanoseconds of real
+    time for that.
     """
 
     at: Position
-    kind: Literal["count", "order", "all", "refused"]
+    kind: Literal["count", "order", "all", "refused", "delivered"]
     matches: tuple[Match, ...]
     at_least: int = 0
     at_most: int | None = None
     reason: str | None = None
+    every: bool = False
+    outcome: DeliveryOutcome = "handled"
+    to: Text | None = None
+    within: int = DELIVERED_WITHIN
 
 
 # --- settings ------------------------------------------------------------------------------

@@ -62,5 +62,6 @@ def choose(frame: Frame, step: Choose) -> Going:
 
 def expect(frame: Frame, step: Expect) -> Going:
     """Check expectations now; one that does not hold fails the story, which goes on."""
-    frame.run.failures.add(verdict.text for verdict in frame.run.check(step) if not verdict.ok)
-    yield from ()
+    observer = frame.run.checkpoint(step)
+    yield from frame.run.stand_still(observer.holds())
+    frame.run.failures.add(verdict.text for verdict in observer.verdicts() if not verdict.ok)

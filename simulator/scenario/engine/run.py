@@ -15,6 +15,7 @@ from typing import Final
 from simulator.publishing import Publisher
 from simulator.scenario.brokers import Brokers
 from simulator.scenario.chat_service import ChatService
+from simulator.scenario.deliveries import Deliveries, Hold
 from simulator.scenario.engine.cast import Cast, all_steps
 from simulator.scenario.engine.chat_actions import ChatActions
 from simulator.scenario.engine.emitter import Emitter
@@ -51,6 +52,7 @@ class Run:
         seed: int = 0,
         variables: Mapping[str, object] | None = None,
         brokers: Brokers | None = None,
+        deliveries: Deliveries | None = None,
     ) -> None:
         """Raises `PlayError` for a variable that the script lacks, `TemplateError` for its value.
 
@@ -67,6 +69,11 @@ class Run:
         self.brokers = brokers
         self.faults: list[int] = []
         """Of the brokers, begun by the story and to go on after it."""
+        self.deliveries = deliveries
+        self.targets: dict[str, int] = {}
+        """Event handler apps that the story has added, and how long it waits for each (ns)."""
+        self.hold: Hold | None = None
+        """What the present slice has ended for: the story goes on when that is over."""
         self.failures = Notes()
         """Expectations that did not hold when their step came, and at the end; a text each."""
         self.warnings = Notes()
@@ -86,14 +93,16 @@ class Run:
                 self._checkpoints[id(step)] = self._observer(step.expectations)
             elif isinstance(step, Duplicate):
                 keep[step.event] = max(step.last, keep.get(step.event, 0))
-        observers = [*self._checkpoints.values(), *([self._expected] if self._expected else [])]
-        self.emitter = Emitter(publisher, observers=observers, keep=keep)
+        self._observers = [*self._checkpoints.values()]
+        if self._expected is not None:
+            self._observers.append(self._expected)
+        self.emitter = Emitter(publisher, observers=self._observers, keep=keep)
         self.service = ChatService(script.service)
         self.envelopes = Envelopes(self.style)
         self.chat = ChatActions(self.service, self.style, self.emitter)
         self._sequence = 0
         self._heap: list[tuple[int, int, Task]] = []
-        self.task = Task(run_steps(root, script.steps), None)
+        self.task = Task(self._story(root), None)
         """The branch that is under way now."""
         self._push(start_ns, self.task)
 
@@ -124,6 +133,7 @@ class Run:
         heap = self._heap
         self.until_ns = min(until_ns, LATEST_NS)
         self.left = budget
+        self.hold = None
         while heap and self.left > 0 and heap[0][0] <= until_ns:
             due, sequence, task = heapq.heappop(heap)
             if sequence != task.sequence:
@@ -169,18 +179,54 @@ class Run:
         self._heap.clear()
         for task in tasks:
             task.going.close()
+        for observer in self._observers:
+            observer.close()
 
-    def check(self, step: Expect) -> list[Verdict]:
-        """Return how the expectations of a step stand now."""
-        return self._checkpoints[id(step)].verdicts()
+    def checkpoint(self, step: Expect) -> ExpectationObserver:
+        """Return what watches over the expectations of a step."""
+        return self._checkpoints[id(step)]
+
+    def stand_still(self, holds: Sequence[Hold]) -> Going:
+        """Leave off until all holds are over, or the time of the longest; the player waits."""
+        if holds:
+            within_ns = max(hold.within_ns for hold in holds)
+            self.hold = Hold(lambda: all(hold.over() for hold in holds), within_ns)
+            self.left = 0
+            yield self.now_ns
 
     def verdicts(self) -> list[Verdict]:
         """Return how the script's expectations stand now."""
         return self._expected.verdicts() if self._expected else []
 
+    def _story(self, root: Frame) -> Going:
+        """All steps; then time for event handler apps to deal with what has been published."""
+        yield from run_steps(root, self.script.steps)
+        holds = [] if self._expected is None else self._expected.holds()
+        holds += [
+            Hold(lambda: not self._unsettled(), self.targets[target])
+            for target in self._unsettled()
+        ]
+        yield from self.stand_still(holds)
+        self.warnings.add(map(self._late, self._unsettled()))
+
+    def _unsettled(self) -> list[str]:
+        """The event handler apps of the story that have yet to deal with something."""
+        deliveries = self.deliveries
+        if deliveries is None:
+            return []
+        return [target for target in self.targets if not deliveries.settled(target)]
+
+    def _late(self, target: str) -> str:
+        assert self.deliveries is not None
+        return f"{target} has not dealt with everything: it is {self.deliveries.standing(target)}"
+
     def _observer(self, expectations: tuple[Expectation, ...]) -> ExpectationObserver:
         return ExpectationObserver(
-            expectations, self._user_id, render=self._render, users=self.cast.users()
+            expectations,
+            self._user_id,
+            render=self._render,
+            users=self.cast.users(),
+            deliveries=self.deliveries,
         )
 
     def _user_id(self, text: Text) -> str:

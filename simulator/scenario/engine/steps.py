@@ -7,7 +7,13 @@ from typing import Any, Final
 
 from simulator.errors import SimulatorError
 from simulator.scenario import script
-from simulator.scenario.engine import broker_steps, chat_steps, flow_steps, record_steps
+from simulator.scenario.engine import (
+    broker_steps,
+    chat_steps,
+    deliver_steps,
+    flow_steps,
+    record_steps,
+)
 from simulator.scenario.engine.crowd import crowd
 from simulator.scenario.engine.frame import Frame
 from simulator.scenario.engine.task import Going
@@ -34,6 +40,7 @@ HANDLERS: Final[Mapping[type[script.Step], Handler]] = {
     script.Fault: broker_steps.fault,
     script.Broker: broker_steps.broker,
     script.Leader: broker_steps.leader,
+    script.Deliver: deliver_steps.deliver,
 }
 
 

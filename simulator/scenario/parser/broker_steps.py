@@ -22,6 +22,7 @@ from simulator.scenario.parser.kinds import (
     alternatives,
 )
 from simulator.scenario.parser.records import Field, OneOf, Record, Short, Values
+from simulator.scenario.parser.topics import TopicName
 from simulator.scenario.script import Position
 from simulator.scenario.yaml_nodes import MapNode, Node
 
@@ -50,20 +51,6 @@ class KafkaName(Kind[str]):
         return alternatives({"enum": sorted(self._names)}, PARAMETER)
 
 
-class KnownTopic(Kind[str]):
-    """A topic by its plain name."""
-
-    def _read(self, node: Node, context: Context) -> str:
-        topic = _TEXT.read(node, context)
-        wrong = context.state.vocabulary.wrong_topic(topic)
-        if wrong:
-            raise context.reject(node, wrong)
-        return topic
-
-    def _schema(self) -> Schema:
-        return {"type": "string"}
-
-
 class NodeOrTrue(Kind[int | bool]):
     """A node id, or true for the one that the request reached or the next one."""
 
@@ -79,7 +66,7 @@ _FAULT_FIELDS: Final = {
     "api": Field(KafkaName(APIS, wrong_api), "Kafka's name of the requests that fail: Produce."),
     "client_id": Field(_TEXT, "Only of this client."),
     "broker": Field(_NODE, "Only at this broker."),
-    "topic": Field(KnownTopic(), "Only about this topic."),
+    "topic": Field(TopicName(), "Only about this topic."),
     "partition": Field(_NODE, "Only about this partition."),
     "group": Field(_TEXT, "Only of, or about, this group."),
     "transactional_id": Field(_TEXT, "Only of this transactional id."),
@@ -159,14 +146,14 @@ def broker(at: Position, values: Values, context: Context) -> script.Broker:
 LEADER = Record(
     "leader",
     {
-        "topic": Field(KnownTopic(), "The topic whose partition gets another leader."),
+        "topic": Field(TopicName(), "The topic whose partition gets another leader."),
         "partition": Field(_NODE, "The partition. Default: 0."),
         "group": Field(_TEXT, "The group that gets another coordinator."),
         "transactional_id": Field(_TEXT, "The transactional id that gets another coordinator."),
         "to": Field(_NODE, "The node id of the broker. Default: the next one."),
     },
     one_of=(OneOf(("topic", "group", "transactional_id")),),
-    short=Short(KnownTopic(), "topic", lambda node: not isinstance(node, MapNode)),
+    short=Short(TopicName(), "topic", lambda node: not isinstance(node, MapNode)),
 )
 
 

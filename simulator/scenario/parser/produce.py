@@ -7,23 +7,9 @@ from simulator.scenario.parser.context import Context
 from simulator.scenario.parser.kinds import BOOLEAN, JSON, TEXT, Integer, KeyKind, Kind, Schema
 from simulator.scenario.parser.people import UserRef
 from simulator.scenario.parser.records import Field, ListOf, MapOf, OneOf, Record, Values
-from simulator.scenario.script import Position, Text
+from simulator.scenario.parser.topics import TopicRef
+from simulator.scenario.script import Position
 from simulator.scenario.yaml_nodes import MapNode, Node, ScalarNode
-
-
-class TopicRef(Kind[Text]):
-    """A topic."""
-
-    def _read(self, node: Node, context: Context) -> Text:
-        topic = TEXT.read(node, context)
-        if isinstance(topic, str):
-            wrong = context.state.vocabulary.wrong_topic(topic)
-            if wrong:
-                raise context.reject(node, wrong)
-        return topic
-
-    def _schema(self) -> Schema:
-        return {"type": "string"}
 
 
 class PathKind(KeyKind):

@@ -17,6 +17,7 @@ from simulator.scenario.parser.broker_steps import (
 from simulator.scenario.parser.context import Context, Rejected
 from simulator.scenario.parser.crowd import CROWD, crowd
 from simulator.scenario.parser.declarations import RESERVED
+from simulator.scenario.parser.deliver import DeliverKind, deliver
 from simulator.scenario.parser.expectations import EXPECTATIONS
 from simulator.scenario.parser.kinds import (
     BOOLEAN,
@@ -299,6 +300,11 @@ _STEPS = {
     ),
     "leader": Variant(
         "Another Kafka broker leads a partition, or coordinates a group.", LEADER, leader
+    ),
+    "deliver": Variant(
+        "Events are delivered to an event handler app, from here on; off ends that.",
+        DeliverKind(),
+        deliver,
     ),
     "expect": Variant(
         "Expectations, checked at this point of the story.",

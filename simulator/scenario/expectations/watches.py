@@ -1,13 +1,9 @@
-"""Whether a run's events are what its script expects: watched as they come, never kept.
-
-An observer counts; its memory does not grow with the run. Events that no expectation is about cost
-one look into a table.
-"""
+"""What is seen of one expectation: a small counter for each kind, whose memory does not grow."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,14 +12,9 @@ from simulator.scenario.near_miss import (
     NearMisses,
     Tally,
     first_difference,
-    id_forms,
     said_fields,
 )
-from simulator.scenario.script import Expectation, Match, Position, Text, Value
-from simulator.scenario.templates import Template
-
-Resolve = Callable[[Text], str]
-Render = Callable[[Value], object]
+from simulator.scenario.script import Expectation, Position
 
 
 class Verdict(NamedTuple):
@@ -34,89 +25,7 @@ class Verdict(NamedTuple):
     at: Position
 
 
-class ExpectationObserver:
-    """Watches the events of one run on behalf of its expectations."""
-
-    def __init__(
-        self,
-        expectations: Sequence[Expectation],
-        resolve: Resolve,
-        *,
-        render: Render | None = None,
-        users: Mapping[str, str] | None = None,
-    ) -> None:
-        """Fill in what the expectations leave open; nothing has been seen yet.
-
-        `resolve` turns the user of a match (a name, an id, or a template) into an id, or into a
-        name of `users`. `render` fills in the values of fields that have templates in them; by
-        default `resolve` does that for texts. `users` maps names to ids, so that texts can say
-        `for bob`. Raises what `resolve` and `render` raise.
-        """
-        labels = {form: name for name, one in (users or {}).items() for form in id_forms(one)}
-        self._label: Callable[[str], str] = lambda user_id: labels.get(user_id, user_id)
-        self._resolve = resolve
-        self._render = render
-        self._users = users or {}
-        self._arrived = Tally()
-        self._watches = [self._watch(expectation) for expectation in expectations]
-        self._by_name: dict[str, list[_EventWatch]] = {}
-        self._always: list[_EventWatch] = []
-        self._of_refusals = [each for each in self._watches if isinstance(each, _RefusalWatch)]
-        for watch in self._watches:
-            if not isinstance(watch, _EventWatch):
-                continue
-            for name in watch.names():
-                if name is None:
-                    self._always.append(watch)
-                else:
-                    self._by_name.setdefault(name, []).append(watch)
-
-    def observe(
-        self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
-    ) -> None:
-        """See one event: its topic, name, acting user, JSON value, and timestamp (ns)."""
-        self._arrived.add(name)
-        for watch in self._by_name.get(name, ()):
-            watch.see(topic, name, user_id, event, time_ns)
-        for watch in self._always:
-            watch.see(topic, name, user_id, event, time_ns)
-
-    def observe_refusal(self, user_id: str, reason: str) -> None:
-        """See that the chat service did not do what a user asked for, and why."""
-        for watch in self._of_refusals:
-            watch.see(user_id, reason)
-
-    def verdicts(self) -> list[Verdict]:
-        """How each expectation stands now, in the script's order."""
-        return [watch.verdict() for watch in self._watches]
-
-    def _watch(self, expectation: Expectation) -> _Watch:
-        wanted = [self._conditions(match) for match in expectation.matches]
-        if expectation.kind == "order":
-            return _OrderWatch(expectation, wanted, self._label)
-        if expectation.kind == "all":
-            return _AllWatch(expectation, wanted, self._label)
-        if expectation.kind == "refused":
-            return _RefusalWatch(expectation, wanted, self._label)
-        return _CountWatch(expectation, wanted, self._label, self._arrived)
-
-    def _conditions(self, match: Match) -> Conditions:
-        user = None
-        user_ids: frozenset[str] = frozenset()
-        if match.user is not None:
-            found = self._resolve(match.user)
-            user_ids = id_forms(self._users.get(found, found))
-            user = next((self._label(one) for one in user_ids if self._label(one) != one), found)
-        where = {path: self._rendered(value) for path, value in match.fields.items()}
-        return Conditions(match.event, match.topic, user, user_ids, where)
-
-    def _rendered(self, value: Value) -> object:
-        if self._render is not None:
-            return self._render(value)
-        return self._resolve(value) if isinstance(value, Template) else value
-
-
-class _Watch(ABC):
+class Watch(ABC):
     """One expectation, and what has been seen of it."""
 
     def __init__(
@@ -137,7 +46,7 @@ class _Watch(ABC):
         return Verdict(ok, f"{self.at}: {text}", self.at)
 
 
-class _EventWatch(_Watch):
+class EventWatch(Watch):
     """An expectation about events."""
 
     def names(self) -> Iterable[str | None]:
@@ -151,7 +60,7 @@ class _EventWatch(_Watch):
         """Look at an event of one of these names."""
 
 
-class _RefusalWatch(_Watch):
+class RefusalWatch(Watch):
     """An expectation about what the chat service did not do, of which there may be no event."""
 
     def __init__(
@@ -172,20 +81,23 @@ class _RefusalWatch(_Watch):
             self._others.add(f"{reason} for {self.label(user_id)}")
 
     def judge(self) -> tuple[bool, str]:
+        """Whether it holds, and what was seen."""
         at_least, at_most = self.expectation.at_least, self.expectation.at_most
         what = "refusal" if 1 in (at_least, at_most) else "refusals"
         if self.expectation.reason is not None:
             what = f"{what} as {self.expectation.reason}"
         if self.wanted[0].user is not None:
             what = f"{what} for {self.wanted[0].user}"
-        text = f"{_said_range(at_least, at_most)} {what}, saw {self._count}"
+        text = f"{said_range(at_least, at_most)} {what}, saw {self._count}"
         if at_least <= self._count and (at_most is None or self._count <= at_most):
             return True, text
         others = f": {self._others.in_words()}" if self._others.total else ""
         return False, f"expected {text}{others}"
 
 
-class _CountWatch(_EventWatch):
+class CountWatch(EventWatch):
+    """So many events match."""
+
     def __init__(
         self,
         expectation: Expectation,
@@ -202,6 +114,7 @@ class _CountWatch(_EventWatch):
     def see(
         self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
     ) -> None:
+        """Look at an event."""
         if not self.wanted[0].matches(topic, name, user_id, event):
             self._near.note(topic, name, user_id, event)
             return
@@ -210,20 +123,23 @@ class _CountWatch(_EventWatch):
             self._excess = said_event(user_id, event, time_ns, self.label)
 
     def judge(self) -> tuple[bool, str]:
+        """Whether it holds, and what was seen."""
         at_least, at_most = self.expectation.at_least, self.expectation.at_most
         wanted = self.wanted[0]
         count = self._count
         if count >= at_least and (at_most is None or count <= at_most):
             return True, f"{count or 'no'} {wanted.said('event' if count == 1 else 'events')}"
         what = wanted.said("event" if 1 in (at_least, at_most) else "events")
-        expected = f"expected {_said_range(at_least, at_most)} {what}, saw {count}"
+        expected = f"expected {said_range(at_least, at_most)} {what}, saw {count}"
         if count < at_least:
             return False, f"{expected}: {self._near.explain(self._arrived)}"
         which = "the first" if at_most == 0 else "the first one too many"
         return False, f"{expected}; {which} is {self._excess}"
 
 
-class _OrderWatch(_EventWatch):
+class OrderWatch(EventWatch):
+    """Events occur in an order."""
+
     def __init__(
         self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
     ) -> None:
@@ -234,12 +150,14 @@ class _OrderWatch(_EventWatch):
         self._near = NearMisses(wanted[0], label)
 
     def names(self) -> Iterable[str | None]:
+        """All that it waits for."""
         names = {wanted.event for wanted in self.wanted}
         return (None,) if None in names else sorted(name for name in names if name is not None)
 
     def see(
         self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
     ) -> None:
+        """Look at an event."""
         if self._next == len(self.wanted):
             return
         if self.wanted[self._next].matches(topic, name, user_id, event):
@@ -254,6 +172,7 @@ class _OrderWatch(_EventWatch):
                 self._early[index] += 1
 
     def judge(self) -> tuple[bool, str]:
+        """Whether it holds, and what was seen."""
         total = len(self.wanted)
         if self._next == total:
             return True, f"{total} events in order"
@@ -269,7 +188,9 @@ class _OrderWatch(_EventWatch):
         return False, f"{text}: after that, {self._near.explain()}"
 
 
-class _AllWatch(_EventWatch):
+class AllWatch(EventWatch):
+    """All that match one thing match another."""
+
     def __init__(
         self, expectation: Expectation, wanted: list[Conditions], label: Callable[[str], str]
     ) -> None:
@@ -281,6 +202,7 @@ class _AllWatch(_EventWatch):
     def see(
         self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
     ) -> None:
+        """Look at an event."""
         of, have = self.wanted
         if not of.matches(topic, name, user_id, event):
             return
@@ -292,6 +214,7 @@ class _AllWatch(_EventWatch):
                 self._first = f"{said_event(user_id, event, time_ns, self.label)}, and {difference}"
 
     def judge(self) -> tuple[bool, str]:
+        """Whether it holds, and what was seen."""
         of, have = self.wanted
         if not self._count:
             return True, f"no {of}, so all are {_said_have(have)}"
@@ -324,7 +247,8 @@ def said_time(time_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}{f'.{rest:03}' if rest else ''}Z"
 
 
-def _said_range(at_least: int, at_most: int | None) -> str:
+def said_range(at_least: int, at_most: int | None) -> str:
+    """How many there must be."""
     if at_most is None:
         return f"at least {at_least}"
     if at_most == at_least:
