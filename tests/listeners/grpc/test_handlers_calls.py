@@ -143,7 +143,7 @@ async def test_waiting_for_what_does_not_come(door: Door) -> None:
     async with HandlerApp(lambda call: "INVALID_ARGUMENT").served() as target:
         await door.add(target)
         event_id = door.publish()
-        await fails(door.wait(event_id=event_id), Code.FAILED_PRECONDITION, "failed")
+        await fails(door.wait(event_id=event_id), Code.FAILED_PRECONDITION, "given up")
     await fails(door.wait(event_id="x", timeout_ms=10), Code.DEADLINE_EXCEEDED, "x was not handled")
     await door.add("127.0.0.1:1")
     await fails(door.wait(timeout_ms=10), Code.DEADLINE_EXCEEDED, "not everything")
