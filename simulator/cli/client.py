@@ -24,7 +24,7 @@ DEADLINE_S: Final = 15.0
 """For calls that are answered at once; those that follow something have none."""
 
 _REQUEST_FIELD: Final = re.compile(
-    r"(records|topics?|before|from|filter|group|name|yaml|target|settings)"
+    r"(records|topics?|event|before|from|filter|group|name|yaml|target|settings)"
     r"(\[\d+\])?(\.\w+(\[\d+\])?)*: ",
     re.ASCII,
 )
@@ -80,6 +80,17 @@ class Client:
         with self.answers():
             request = broker.DescribeGroupsRequest(groups=names)
             return list(self._broker.DescribeGroups(request, timeout=DEADLINE_S).groups)
+
+    def events(self, topic: str = "", event: str = "") -> Iterator[broker.EventDescription]:
+        """Describe the events of the catalogue: those of a topic, or of a name, or all."""
+        request = broker.DescribeEventsRequest(topic=topic, event=event)
+        while True:
+            with self.answers():
+                response = self._broker.DescribeEvents(request, timeout=DEADLINE_S)
+            yield from response.events
+            request.page_token = response.next_page_token
+            if not request.page_token:
+                return
 
     def create_topic(self, request: broker.CreateTopicRequest) -> broker.TopicDescription:
         """Create a topic."""

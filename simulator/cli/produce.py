@@ -17,8 +17,8 @@ from simulator.cli.specs import catalog_of, spec_option
 from simulator.cli.terminal import Progress, safe_lines
 
 if TYPE_CHECKING:
-    from simulator.catalog import Catalog, MessageType
     from simulator.cli.client import Client
+    from simulator.cli.wanted_event import WantedEvent
     from simulator.v1.broker_pb2 import PublishRecord, PublishRequest
 
 _CHUNK: Final = 1 << 16
@@ -75,8 +75,8 @@ def produce(
 ) -> None:
     """Put records into a topic of a running simulator, and say where they are.
 
-    EVENT is one of the catalogue, which --spec makes larger: its example with a fresh envelope,
-    which the options change. Without it, --json or --file gives the value.
+    EVENT is one that the simulator knows, or of --spec: its example with a fresh envelope, which
+    the options change. Without it, --json or --file gives the value.
 
     \b
       simulator produce chat userConnected --user alice
@@ -90,6 +90,7 @@ def produce(
     if topic is None and (file is None or key is not None or headers or partition is not None):
         raise click.UsageError("name a TOPIC, or give records with --file and nothing else", ctx)
     from simulator.cli.client import Client
+    from simulator.cli.wanted_event import of_catalog, of_server
     from simulator.v1.broker_pb2 import PublishRecord, PublishRequest
     from simulator.v1.record_pb2 import Header
 
@@ -104,9 +105,12 @@ def produce(
             _stream(client, file, pattern, validate=validate)
             return
         if event is not None:
-            catalog = catalog_of(specs)
-            message = _message(catalog, pattern.topic, event, validate=validate)
-            text = _example(message, changes, removals, user)
+            wanted = (
+                of_catalog(catalog_of(specs), pattern.topic, event, validate=validate)
+                if specs
+                else of_server(client, pattern.topic, event)
+            )
+            text = _json(wanted, changes, removals, user)
         pattern.json = text or ""
         answer = client.publish(PublishRequest(records=[pattern], no_validate=not validate))
     _warn([re.sub(r"^records\[0\]: ", "", warning) for warning in answer.warnings])
@@ -114,26 +118,13 @@ def produce(
         click.echo(f"{place.topic}[{place.partition}]@{place.offset}")
 
 
-def _message(catalog: Catalog, topic: str, name: str, *, validate: bool) -> MessageType:
-    """The type of an event; what is not validated may also go where it does not belong.
-
-    The server may have put a prefix before the catalogue's topic.
-    """
-    known = topic in catalog.channels
-    if known and validate:
-        return catalog.message(topic, name)
-    found = [message for message in catalog.messages if message.name == name]
-    meant = [message for message in found if topic.endswith(message.channel)]
-    return meant[0] if len(meant) == 1 else catalog.find(name)
-
-
-def _example(
-    message: MessageType,
+def _json(
+    wanted: WantedEvent,
     changes: Sequence[tuple[str, Any]],
     removals: Sequence[str],
     user: str | None,
 ) -> str:
-    """Build an event of the catalogue, as the script step `produce` does."""
+    """The event with a fresh envelope and the changes, as the script step `produce` makes it."""
     import json
     import time
     import uuid
@@ -144,11 +135,11 @@ def _example(
 
     user_id = user if user is None or is_uuid(user) else derived_id(0, "user", user)
     stamp, _ = stamper("milliseconds")(time.time_ns())
-    event = message.example
-    if message.has_envelope:
+    event = wanted.example
+    if wanted.has_envelope:
         event = Envelopes(EventStyle()).renew(
             event,
-            message.name,
+            wanted.name,
             str(uuid.uuid4()),
             stamp,
             user_id,

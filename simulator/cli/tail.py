@@ -13,7 +13,8 @@ from simulator.cli import options, terminal
 from simulator.cli.specs import catalog_of, spec_option
 
 if TYPE_CHECKING:
-    from simulator.catalog import Catalog
+    from google.protobuf.descriptor_pool import DescriptorPool
+
     from simulator.cli.client import Client
     from simulator.v1 import broker_pb2, record_pb2
 
@@ -78,7 +79,11 @@ class From(click.ParamType):  # type: ignore[type-arg]
 @click.option("--max", "maximum", type=click.IntRange(1), metavar="N", help="End after N records.")
 @click.option("--end", is_flag=True, help="End at what is the end of the topics now.")
 @click.option("--group", metavar="NAME", help="Go on behind what this group has been shown.")
-@click.option("--typed", is_flag=True, help="Ask for the typed protobuf event, too.")
+@click.option(
+    "--typed",
+    is_flag=True,
+    help="Ask for the typed protobuf event, too; the simulator, or --spec, says what is in it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write one line of JSON for each record.")
 @click.pass_context
 def tail(
@@ -107,7 +112,7 @@ def tail(
     from simulator.cli.client import Client
     from simulator.v1 import broker_pb2, record_pb2
 
-    catalog = catalog_of(specs) if typed and as_json else None
+    given = catalog_of(specs) if typed and as_json and specs else None
     with Client(server) as client:
         described = client.topics(*topics)
         if not described:
@@ -129,8 +134,13 @@ def tail(
         if terminal.is_terminal(sys.stdout) and not as_json and not end:
             listed = ", ".join(request.topics)
             click.secho(f"following {listed} at {server}; Ctrl-C ends it", dim=True, err=True)
+        pool = None
+        if typed and as_json:
+            from simulator.cli.typed import pool_of_server
+
+            pool = pool_of_server(client) if given is None else given.pool
         try:
-            _follow(client, request, described, _json_lines(catalog) if as_json else None)
+            _follow(client, request, described, _json_lines(pool) if as_json else None)
         except KeyboardInterrupt:
             terminal.leave_line()  # the usual way to end it
 
@@ -147,19 +157,20 @@ def _follow(
     for response in subscription:
         _tell(response)
         if response.records:
-            show(response.records)
+            with client.answers():  # what is typed may have to be asked for
+                show(response.records)
             if request.group:
                 client.acknowledge(request.group, _last(response.records))
 
 
-def _json_lines(catalog: Catalog | None) -> Show:
+def _json_lines(pool: DescriptorPool | None) -> Show:
     """Return a function that writes records for programs."""
     from simulator.cli.client import record_of
     from simulator.cli.records import json_line
     from simulator.cli.typed import as_json
 
     def line(record: record_pb2.Record) -> str:
-        typed = as_json(record.event, catalog) if catalog and record.HasField("event") else None
+        typed = as_json(record.event, pool) if pool and record.HasField("event") else None
         return json_line(record_of(record), typed)
 
     def show(records: Sequence[record_pb2.Record]) -> None:

@@ -457,6 +457,91 @@ class PartitionDescription(google.protobuf.message.Message):
 global___PartitionDescription = PartitionDescription
 
 @typing.final
+class DescribeEventsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: builtins.int
+    EVENT_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    topic: builtins.str
+    """Events of this topic alone. NOT_FOUND for one that the catalogue does not have."""
+    event: builtins.str
+    """Events of this name alone, of one topic or of several. NOT_FOUND where there is none."""
+    page_size: builtins.int
+    """Events in a response: at most 100, which is the default. There may be fewer."""
+    page_token: builtins.str
+    """`next_page_token` of the response before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        topic: builtins.str = ...,
+        event: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["event", b"event", "page_size", b"page_size", "page_token", b"page_token", "topic", b"topic"]) -> None: ...
+
+global___DescribeEventsRequest = DescribeEventsRequest
+
+@typing.final
+class DescribeEventsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty: that was all."""
+    @property
+    def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EventDescription]: ...
+    def __init__(
+        self,
+        *,
+        events: collections.abc.Iterable[global___EventDescription] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events", "next_page_token", b"next_page_token"]) -> None: ...
+
+global___DescribeEventsResponse = DescribeEventsResponse
+
+@typing.final
+class EventDescription(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: builtins.int
+    EVENT_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    MESSAGE_TYPE_FIELD_NUMBER: builtins.int
+    SERVICE_FIELD_NUMBER: builtins.int
+    EXAMPLE_FIELD_NUMBER: builtins.int
+    HAS_ENVELOPE_FIELD_NUMBER: builtins.int
+    topic: builtins.str
+    event: builtins.str
+    description: builtins.str
+    message_type: builtins.str
+    """Full name of its protobuf message; empty where the catalogue has none. Server reflection has it."""
+    service: builtins.str
+    """Full name of the gRPC service whose OnMessage takes it; empty where the catalogue has none."""
+    example: builtins.str
+    """A legal event, as JSON."""
+    has_envelope: builtins.bool
+    """Whether it has the envelope of the platform: id, name, timestamp, userId, and the like."""
+    def __init__(
+        self,
+        *,
+        topic: builtins.str = ...,
+        event: builtins.str = ...,
+        description: builtins.str = ...,
+        message_type: builtins.str = ...,
+        service: builtins.str = ...,
+        example: builtins.str = ...,
+        has_envelope: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["description", b"description", "event", b"event", "example", b"example", "has_envelope", b"has_envelope", "message_type", b"message_type", "service", b"service", "topic", b"topic"]) -> None: ...
+
+global___EventDescription = EventDescription
+
+@typing.final
 class DescribeGroupsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

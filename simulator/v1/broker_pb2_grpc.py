@@ -69,6 +69,11 @@ class BrokerStub(object):
                 request_serializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsRequest.SerializeToString,
                 response_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsResponse.FromString,
                 _registered_method=True)
+        self.DescribeEvents = channel.unary_unary(
+                '/simulator.v1.Broker/DescribeEvents',
+                request_serializer=simulator_dot_v1_dot_broker__pb2.DescribeEventsRequest.SerializeToString,
+                response_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeEventsResponse.FromString,
+                _registered_method=True)
         self.DescribeGroups = channel.unary_unary(
                 '/simulator.v1.Broker/DescribeGroups',
                 request_serializer=simulator_dot_v1_dot_broker__pb2.DescribeGroupsRequest.SerializeToString,
@@ -148,6 +153,13 @@ class BrokerServicer(object):
 
     def DescribeTopics(self, request, context):
         """Describes the named topics, or all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeEvents(self, request, context):
+        """Describes the events that topics may carry: those of the catalogue, a page at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -234,6 +246,11 @@ def add_BrokerServicer_to_server(servicer, server):
                     servicer.DescribeTopics,
                     request_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsRequest.FromString,
                     response_serializer=simulator_dot_v1_dot_broker__pb2.DescribeTopicsResponse.SerializeToString,
+            ),
+            'DescribeEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeEvents,
+                    request_deserializer=simulator_dot_v1_dot_broker__pb2.DescribeEventsRequest.FromString,
+                    response_serializer=simulator_dot_v1_dot_broker__pb2.DescribeEventsResponse.SerializeToString,
             ),
             'DescribeGroups': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeGroups,
@@ -455,6 +472,33 @@ class Broker(object):
             '/simulator.v1.Broker/DescribeTopics',
             simulator_dot_v1_dot_broker__pb2.DescribeTopicsRequest.SerializeToString,
             simulator_dot_v1_dot_broker__pb2.DescribeTopicsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simulator.v1.Broker/DescribeEvents',
+            simulator_dot_v1_dot_broker__pb2.DescribeEventsRequest.SerializeToString,
+            simulator_dot_v1_dot_broker__pb2.DescribeEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

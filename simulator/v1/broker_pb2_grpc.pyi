@@ -63,6 +63,12 @@ class BrokerStub:
     ]
     """Describes the named topics, or all."""
 
+    DescribeEvents: grpc.UnaryUnaryMultiCallable[
+        simulator.v1.broker_pb2.DescribeEventsRequest,
+        simulator.v1.broker_pb2.DescribeEventsResponse,
+    ]
+    """Describes the events that topics may carry: those of the catalogue, a page at a time."""
+
     DescribeGroups: grpc.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.DescribeGroupsRequest,
         simulator.v1.broker_pb2.DescribeGroupsResponse,
@@ -147,6 +153,12 @@ class BrokerAsyncStub:
         simulator.v1.broker_pb2.DescribeTopicsResponse,
     ]
     """Describes the named topics, or all."""
+
+    DescribeEvents: grpc.aio.UnaryUnaryMultiCallable[
+        simulator.v1.broker_pb2.DescribeEventsRequest,
+        simulator.v1.broker_pb2.DescribeEventsResponse,
+    ]
+    """Describes the events that topics may carry: those of the catalogue, a page at a time."""
 
     DescribeGroups: grpc.aio.UnaryUnaryMultiCallable[
         simulator.v1.broker_pb2.DescribeGroupsRequest,
@@ -246,6 +258,14 @@ class BrokerServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[simulator.v1.broker_pb2.DescribeTopicsResponse, collections.abc.Awaitable[simulator.v1.broker_pb2.DescribeTopicsResponse]]:
         """Describes the named topics, or all."""
+
+    @abc.abstractmethod
+    def DescribeEvents(
+        self,
+        request: simulator.v1.broker_pb2.DescribeEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[simulator.v1.broker_pb2.DescribeEventsResponse, collections.abc.Awaitable[simulator.v1.broker_pb2.DescribeEventsResponse]]:
+        """Describes the events that topics may carry: those of the catalogue, a page at a time."""
 
     @abc.abstractmethod
     def DescribeGroups(

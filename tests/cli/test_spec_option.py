@@ -114,7 +114,7 @@ def test_a_server_plays_and_takes_events_of_its_documents(shop: Path, server: st
     spec = ("--spec", str(shop / "specs"))
     done = run("play", str(shop / "shopping.yaml"), "--server", server, *spec)
     assert done.returncode == 0, done.stderr
-    change = ("--set", "payload.itemBought.item=sword")
+    change = ("--set", "payload.itemBought.item=sword", "--user", "alice")
     done = run("produce", "shop", "itemBought", *change, *spec, "--server", server)
     assert done.stdout == "shop[0]@1\n", done.stderr
     done = run("produce", "counter", "bare", *spec, "--server", server)
@@ -129,8 +129,52 @@ def test_a_server_plays_and_takes_events_of_its_documents(shop: Path, server: st
     events = [json.loads(line) for line in typed.stdout.splitlines()]
     assert events[1]["typed"]["@type"] == "type.googleapis.com/shop.v1.ItemBought"
     assert events[1]["typed"]["payload"]["itemBought"]["item"] == "sword"
-    without = run("tail", "shop", "--end", "--typed", "--json", "--server", server)
-    assert json.loads(without.stdout.splitlines()[1])["typed"].keys() == {"@type", "base64"}
+
+
+@pytest.fixture(scope="module")
+def prefixed(shop: Path) -> Iterator[str]:
+    with served("--spec", str(shop / "specs"), "--topic-prefix", "dev") as (_, address):
+        yield address
+
+
+def test_a_server_says_which_events_it_knows(shop: Path, prefixed: str) -> None:
+    """Without --spec, and with documents of its own that the command line never sees."""
+    change = ("--set", "payload.itemBought.item=sword", "--user", "alice")
+    done = run("produce", "dev.shop", "itemBought", *change, "--server", prefixed)
+    assert (done.stdout, done.stderr) == ("dev.shop[0]@0\n", "")
+    done = run("produce", "dev.counter", "bare", "--server", prefixed)
+    assert (done.stdout, done.stderr) == ("dev.counter[0]@0\n", "")
+    done = run("produce", "dev.chat", "userConnected", "--user", "alice", "--server", prefixed)
+    assert (done.stdout, done.stderr) == ("dev.chat[0]@0\n", "")
+    tailed = run("tail", "--end", "--typed", "--json", "--server", prefixed)
+    events = {(line := json.loads(text))["topic"]: line for text in tailed.stdout.splitlines()}
+    bought = events["dev.shop"]
+    assert bought["typed"]["@type"] == "type.googleapis.com/shop.v1.ItemBought"
+    assert bought["typed"]["payload"]["itemBought"]["item"] == "sword"
+    assert bought["typed"]["userId"] == bought["event"]["userId"]
+    assert events["dev.chat"]["typed"]["name"] == "userConnected"
+    assert "typed" not in events["dev.counter"]  # it has no message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["dev.shop", "itemBougth"], "there is no event itemBougth; did you mean itemBought?"),
+        (["dev.shop", "userConnected"], "belongs to topic dev.chat"),
+        (["dev.shp", "itemBought"], "did you mean 'dev.shop'?"),
+        (["dev.shop", "itemBought", "--set", "payload.itemBought.item=boat"], "itemBought.item"),
+    ],
+)
+def test_what_a_server_does_not_know(prefixed: str, arguments: list[str], text: str) -> None:
+    done = run("produce", *arguments, "--server", prefixed)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unchecked_event_may_go_elsewhere(prefixed: str) -> None:
+    done = run("produce", "dev.personalChat", "itemBought", "--no-validate", "--server", prefixed)
+    assert (done.stdout, done.stderr) == ("dev.personalChat[0]@0\n", "")
 
 
 def test_what_cannot_be_loaded_is_a_warning_everywhere(shop: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
 from simulator.listeners.grpc.control import Control
 from simulator.listeners.grpc.errors import FieldError, NotPublishedYet
+from simulator.listeners.grpc.events import described_events
 from simulator.listeners.grpc.filters import compile_filter
 from simulator.listeners.grpc.groups import group_description
 from simulator.listeners.grpc.limits import (
@@ -184,6 +185,12 @@ class BrokerServicer:
         if not request.topics:
             topics = [topic for topic in self._log.topics() if not topic.internal]
         return broker_pb2.DescribeTopicsResponse(topics=map(self._description, topics))
+
+    async def describe_events(
+        self, request: broker_pb2.DescribeEventsRequest
+    ) -> broker_pb2.DescribeEventsResponse:
+        """Describe events of the catalogue, a page at a time."""
+        return await described_events(self._catalog, request)
 
     async def describe_groups(
         self, request: broker_pb2.DescribeGroupsRequest

@@ -69,6 +69,10 @@ class NoHandlers(ListenerError):
         super().__init__("this simulator delivers no events")
 
 
+class NoSuchEvent(ListenerError):
+    """The catalogue has no such topic or event; the text may name one that was meant."""
+
+
 class NoSuchTarget(ListenerError):
     """Nothing is delivered to this address; the text may name one that was meant."""
 

@@ -27,6 +27,9 @@ RESPONSE_BYTES = 1024 * 1024
 """A response of Subscribe: as large as it pays, and far below the 4 MiB that clients accept by
 default. One record that is larger travels alone."""
 
+PAGE_EVENTS = 100
+"""Events of the catalogue that a response describes; the bytes of a response count as well."""
+
 SCAN_RECORDS = 1024
 """Records that one filtered subscriber looks at before others get their turn."""
 

@@ -17,6 +17,7 @@ CODES: tuple[tuple[type[SimulatorError], grpc.StatusCode], ...] = (
     (errors.InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.ShuttingDown, grpc.StatusCode.UNAVAILABLE),
     (errors.WaitOver, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (errors.NoSuchEvent, grpc.StatusCode.NOT_FOUND),
     (errors.NoSuchTarget, grpc.StatusCode.NOT_FOUND),
     (errors.TargetExists, grpc.StatusCode.ALREADY_EXISTS),
     (errors.SubscriptionEnded, grpc.StatusCode.NOT_FOUND),
