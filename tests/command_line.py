@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 """Only ever reached when something hangs."""
 
 FREE_PORTS = ("--grpc-port", "0", "--kafka-port", "0")

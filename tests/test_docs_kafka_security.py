@@ -48,7 +48,7 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         made = ACLS.replace("client.create_acls(", "made = client.create_acls(")
         exec(made, names)
         (done,) = names["made"].values()
-        assert done.result(20) is None
+        assert done.result(60) is None
         assert isinstance(names["client"], AdminClient)
     exec(CERTIFICATES, names)
     assert names["made"].principal == "User:CN=alice,OU=clients,O=simulator"

@@ -49,7 +49,7 @@ def test_a_time_out_cancels_the_coroutine(thread: LoopThread) -> None:
 
     with pytest.raises(TimeoutError):
         thread.run(forever(), timeout=0.01)
-    assert cancelled.wait(5)
+    assert cancelled.wait(60)
 
 
 def test_waiting_for_itself_is_an_error_not_a_deadlock(thread: LoopThread) -> None:
@@ -77,10 +77,10 @@ def test_closing_cancels_what_runs_and_refuses_what_comes() -> None:
 
     caller = threading.Thread(target=call)
     caller.start()
-    assert started.wait(5)
+    assert started.wait(60)
     thread.close()
     thread.close()
-    caller.join(5)
+    caller.join(60)
     assert ended.is_set()
     assert not caller.is_alive()
     assert errors == ["the simulator was stopped during this call"]
@@ -104,7 +104,7 @@ def test_an_interrupted_call_is_not_made_and_harms_nothing(
     async def be_busy() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, what: complaints.append(what))
-        loop.call_soon(loop.call_soon, free.wait, 5)  # behind the end of this coroutine
+        loop.call_soon(loop.call_soon, free.wait, 60)  # behind the end of this coroutine
 
     thread.run(be_busy())
     with monkeypatch.context() as patch:

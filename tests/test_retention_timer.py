@@ -43,7 +43,7 @@ async def test_on_a_running_clock_and_disarmed() -> None:
     gone = asyncio.Event()
     log.wait(gone.set)
     timer.arm()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await gone.wait()
     timer.disarm()
     assert log.records_held == 0

@@ -161,20 +161,20 @@ def test_waits_for_an_event_of_another_thread(sim: Simulator) -> None:
     waiting = threading.Event()
 
     def publish() -> None:
-        waiting.wait(5)
+        waiting.wait(60)
         sim.publish("chat", CONNECTED)
 
     thread = threading.Thread(target=publish)
     thread.start()
     waiting.set()
-    assert sim.wait_for("chat", name="userConnected", timeout=5).offset == 0
+    assert sim.wait_for("chat", name="userConnected", timeout=60).offset == 0
     thread.join()
 
 
 def test_waits_for_several(sim: Simulator) -> None:
     for _ in range(3):
         sim.publish("chat", CONNECTED)
-    assert [e.offset for e in sim.wait_for_count(2, "chat", timeout=5)] == [0, 1]
+    assert [e.offset for e in sim.wait_for_count(2, "chat", timeout=60)] == [0, 1]
 
 
 def test_a_time_out_says_what_arrived_instead(sim: Simulator, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ async def test_going_back_stops_stories(tmp_path: Path) -> None:
     async with AsyncSimulator(Settings(speed=1, grpc_port=None)) as sim:
         kept = sim.snapshot()
         play = sim.start_play(path)
-        await sim.wait_for(name="userConnected")
+        await sim.wait_for(name="userConnected", timeout=60)
         sim.restore(kept)
         assert play.state is PlayState.STOPPED
         assert sim.events() == []
@@ -321,7 +321,7 @@ def test_a_snapshot_can_be_restored_twice_and_dropped(sim: Simulator) -> None:
 async def test_the_asynchronous_face() -> None:
     async with Simulator() as sim:
         assert isinstance(sim, AsyncSimulator)
-        waiting = asyncio.create_task(sim.wait_for("chat", name="userChatRateLimited"))
+        waiting = asyncio.create_task(sim.wait_for("chat", name="userChatRateLimited", timeout=60))
         await sim.play("rate_limited")
         assert (await waiting).user_id == sim.people()["alice"]
         async with sim.fork():

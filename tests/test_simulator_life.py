@@ -30,7 +30,7 @@ def sim():
 def test_the_listener_answers_as_soon_as_it_is_entered(sim: Simulator) -> None:
     with grpc.insecure_channel(sim.grpc_target) as channel:
         stub = broker_pb2_grpc.BrokerStub(channel)
-        described = stub.DescribeTopics(broker_pb2.DescribeTopicsRequest(), timeout=5)
+        described = stub.DescribeTopics(broker_pb2.DescribeTopicsRequest(), timeout=60)
     assert [topic.topic for topic in described.topics] == ["chat", "personalChat"]
 
 
@@ -143,7 +143,7 @@ def test_a_simulator_that_is_stopped_while_somebody_waits_says_so() -> None:
 
     def wait() -> None:
         try:
-            sim.wait_for("chat", name="userConnected", matching=lambda _: waiting.set(), timeout=30)
+            sim.wait_for("chat", name="userConnected", matching=lambda _: waiting.set(), timeout=60)
         except SimulatorError as error:
             errors.append(str(error))
 
@@ -151,17 +151,17 @@ def test_a_simulator_that_is_stopped_while_somebody_waits_says_so() -> None:
     sim.publish("chat", CONNECTED)
     thread = threading.Thread(target=wait)
     thread.start()
-    assert waiting.wait(5)
+    assert waiting.wait(60)
     sim.stop()
-    thread.join(5)
+    thread.join(60)
     assert errors == ["the simulator was stopped during this call"]
 
 
 def test_no_thread_is_left_behind() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())  # of which some may be about to end
     with Simulator(grpc_port=None):
-        assert threading.active_count() == before + 1
-    assert threading.active_count() == before
+        assert len(set(threading.enumerate()) - before) == 1
+    assert set(threading.enumerate()) <= before
 
 
 @pytest.mark.parametrize("start", ["yesterday", "2026-01-01T00:00:00", datetime(2026, 1, 1)])
@@ -219,7 +219,7 @@ async def test_stories_go_at_the_simulators_speed_until_it_stops(tmp_path: Path)
     path.write_text("users: [a]\nsteps:\n  - connect: a\n  - wait: 1h\n", encoding="utf-8")
     async with AsyncSimulator(Settings(speed=1, grpc_port=None)) as sim:
         play = sim.start_play(path)
-        await sim.wait_for(name="userConnected")
+        await sim.wait_for(name="userConnected", timeout=60)
         for _ in range(100):
             await asyncio.sleep(0)
         assert play.state is PlayState.RUNNING

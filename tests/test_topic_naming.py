@@ -43,7 +43,10 @@ def test_stories_and_tests_say_what_the_channel_is_called(story: Path) -> None:
         names = ["userConnected", "userDisconnected"]
         for topic in ("chat", "dev.chat"):
             assert [event.name for event in sim.events(topic)] == names
-            assert sim.wait_for(topic, name="userConnected", user="alice").topic == "dev.chat"
+            assert (
+                sim.wait_for(topic, name="userConnected", user="alice", timeout=60).topic
+                == "dev.chat"
+            )
         example = Catalog.builtin().find("userConnected").example
         assert sim.publish("chat", example).place.topic == "dev.chat"
         assert sim.delete_records("chat", 1) == 1

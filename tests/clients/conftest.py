@@ -36,7 +36,7 @@ def target() -> Iterator[str]:
             yield read_ready_line(process.stdout)
         finally:
             process.stdin.close()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 @pytest.fixture

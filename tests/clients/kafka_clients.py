@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 Headers = tuple[tuple[str, str], ...]
 
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 120
 """How long a program may take for one answer."""
 
 
@@ -141,7 +141,7 @@ class Program:
         assert self._process.stdout is not None
         self._process.stdin.close()
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -210,7 +210,7 @@ class ProgramReader:
             self._program.ask("close", reader=self._number)
 
 
-def settle(members: Sequence[Reader], expected: Sequence[int], patience: float = 30) -> None:
+def settle(members: Sequence[Reader], expected: Sequence[int], patience: float = 60) -> None:
     """Wait until the members have as many partitions as expected, each partition once."""
     end = time.monotonic() + patience
     while True:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds to wait for what kcat should tell."""
 
 ASSIGNMENT = re.compile(r"% Group \S+ rebalanced \(memberid \S+\): (assigned|revoked): (.*)")

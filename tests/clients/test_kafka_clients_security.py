@@ -52,14 +52,14 @@ def there_and_back(settings: dict[str, Any]) -> bytes | None:
     producer = confluent_kafka.Producer({**settings, "enable.idempotence": True})
     failed: list[Any] = []
     producer.produce("t", b"hello", on_delivery=lambda error, _: failed.append(error))
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     assert failed == [None]
     consumer = confluent_kafka.Consumer(
         {**settings, "group.id": "g", "auto.offset.reset": "earliest"}
     )
     consumer.subscribe(["t"])
     try:
-        message = consumer.poll(20)
+        message = consumer.poll(60)
         assert message is not None
         assert message.error() is None
         value: bytes | None = message.value()
@@ -136,7 +136,7 @@ def test_confluent_gives_permissions() -> None:
         producer = confluent_kafka.Producer(alice)
         errors: list[Any] = []
         producer.produce("t", b"no", on_delivery=lambda error, _: errors.append(error))
-        producer.flush(20)
+        producer.flush(60)
         assert errors[0].code() == confluent_kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED
 
         client = admin.AdminClient(login(sim, "PLAIN", "admin"))
@@ -147,7 +147,7 @@ def test_confluent_gives_permissions() -> None:
             entry("alice", kinds.GROUP, "g", operations.READ),
         ]
         for done in client.create_acls(entries).values():
-            assert done.result(20) is None
+            assert done.result(60) is None
         everything = admin.AclBindingFilter(
             kinds.ANY,
             None,
@@ -157,10 +157,10 @@ def test_confluent_gives_permissions() -> None:
             operations.ANY,
             admin.AclPermissionType.ANY,
         )
-        assert set(client.describe_acls(everything).result(20)) == set(entries)
+        assert set(client.describe_acls(everything).result(60)) == set(entries)
         assert there_and_back(alice) == b"hello"
         (done,) = client.delete_acls([everything]).values()
-        assert set(done.result(20)) == set(entries)
+        assert set(done.result(60)) == set(entries)
 
 
 def test_confluent_makes_users() -> None:
@@ -170,8 +170,8 @@ def test_confluent_makes_users() -> None:
         info = admin.ScramCredentialInfo(admin.ScramMechanism.SCRAM_SHA_512, 5000)
         change = admin.UserScramCredentialUpsertion("carol", info, b"new")
         (done,) = client.alter_user_scram_credentials([change]).values()
-        assert done.result(20) is None
-        found = client.describe_user_scram_credentials(["carol"])["carol"].result(20)
+        assert done.result(60) is None
+        found = client.describe_user_scram_credentials(["carol"])["carol"].result(60)
         assert [each.iterations for each in found.scram_credential_infos] == [5000]
         carol = login(sim, "SCRAM-SHA-512", "admin") | {
             "sasl.username": "carol",
@@ -201,7 +201,7 @@ def test_aiokafka_logs_in(certificates: Certificates, mechanism: str, tls: bool)
         async with aiokafka.AIOKafkaConsumer(
             "t", group_id="g", auto_offset_reset="earliest", **settings
         ) as consumer:
-            return await asyncio.wait_for(consumer.getone(), 20)
+            return await asyncio.wait_for(consumer.getone(), 60)
 
     with Simulator(grpc_port=None, security=security) as sim:
         assert asyncio.run(use(sim.bootstrap_servers)).value == b"hello"
@@ -219,6 +219,6 @@ def test_kafka_python_logs_in(mechanism: str) -> None:
             sasl_plain_password=USERS["admin"],
         )
         try:
-            assert producer.send("t", b"hello").get(20).offset == 0
+            assert producer.send("t", b"hello").get(60).offset == 0
         finally:
             producer.close()

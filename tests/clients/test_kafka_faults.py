@@ -46,7 +46,7 @@ def send(sending: Producer, topic: str, value: bytes) -> list[Any]:
     """Send one record; the errors of its reports."""
     reports: list[Any] = []
     sending.produce(topic, value, on_delivery=lambda error, _: reports.append(error))
-    assert sending.flush(20) == 0
+    assert sending.flush(60) == 0
     return reports
 
 
@@ -98,7 +98,7 @@ def test_duplicate_is_consumed_twice(sim: Simulator) -> None:
         send(producer(sim, {"enable.idempotence": True}), "t", b"v")
     reading = consumer(sim)
     reading.subscribe(["t"])
-    found = [reading.poll(20), reading.poll(20)]
+    found = [reading.poll(60), reading.poll(60)]
     reading.close()
     assert [(m and m.value(), m and m.offset()) for m in found] == [(b"v", 0), (b"v", 1)]
 
@@ -107,10 +107,10 @@ def test_transaction_is_not_doubled(sim: Simulator) -> None:
     sim.create_topic("t")
     sim.kafka.add_fault(api="Produce", topic="t", duplicate=True)
     sending = producer(sim, {"transactional.id": "x"})
-    sending.init_transactions(20)
+    sending.init_transactions(60)
     sending.begin_transaction()
     sending.produce("t", b"v")
-    sending.commit_transaction(20)
+    sending.commit_transaction(60)
     assert values(sim, "t") == [b"v"]
 
 
@@ -121,13 +121,13 @@ def test_consumer_survives_a_broken_fetch(sim: Simulator, effect: dict[str, Any]
     fault = sim.kafka.add_fault(api="Fetch", topic="t", times=2, **effect)
     reading = consumer(sim)
     reading.subscribe(["t"])
-    message = reading.poll(20)
+    message = reading.poll(60)
     assert message is not None
     assert (message.error(), message.value()) == (None, b"v")
     assert fault.fired == 2
     reading.commit(message, asynchronous=False)
     reading.close()
-    assert sim.kafka.wait_for_commit("g", "t", offset=1) == 1
+    assert sim.kafka.wait_for_commit("g", "t", offset=1, timeout=60) == 1
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_consumer_whose_session_expires_joins_again(beat: str, settings: dict[st
         send(producer(sim), "t", b"1")
         reading = consumer(sim, settings)
         reading.subscribe(["t"])
-        assert reading.poll(20) is not None
+        assert reading.poll(60) is not None
         with sim.kafka.fault(api=beat, group="g", expire_session=True, times=1) as fault:
-            fault.wait(timeout=20)
+            fault.wait(timeout=60)
         (refused,) = sim.kafka.requests(fault=fault.id)
         assert refused.errors == ("UNKNOWN_MEMBER_ID",)
         send(producer(sim), "t", b"2")
-        message = reading.poll(20)
+        message = reading.poll(60)
         while message is None or message.error() or message.value() != b"2":
-            message = reading.poll(20)
+            message = reading.poll(60)
         reading.close()
 
 
@@ -164,7 +164,7 @@ def test_commit_that_is_refused_is_told(sim: Simulator) -> None:
     send(producer(sim), "t", b"1")
     reading = consumer(sim)
     reading.subscribe(["t"])
-    message = reading.poll(20)
+    message = reading.poll(60)
     assert message is not None
     with (
         sim.kafka.fault(api="OffsetCommit", group="g", error="GROUP_AUTHORIZATION_FAILED"),
@@ -196,11 +196,15 @@ async def test_aiokafka_goes_on_with_another_leader_and_coordinator() -> None:
         async with sending, reading:
             for number in range(12):
                 await sending.send_and_wait("t", b"%d" % number, partition=number % 3)
-            found = [await asyncio.wait_for(reading.getone(), 20) for _ in range(12)]
+            found = [await asyncio.wait_for(reading.getone(), 60) for _ in range(12)]
             await reading.commit()
         assert sorted(int(message.value or b"") for message in found) == list(range(12))
         assert [fault.fired for fault in faults] == [1, 1, 1]
-        assert [await sim.kafka.wait_for_commit("g", "t", n, 4) for n in range(3)] == [4, 4, 4]
+        assert [await sim.kafka.wait_for_commit("g", "t", n, 4, timeout=60) for n in range(3)] == [
+            4,
+            4,
+            4,
+        ]
 
 
 def test_broker_that_stops_in_the_middle() -> None:
@@ -219,33 +223,33 @@ def test_broker_that_stops_in_the_middle() -> None:
 def test_fenced_producer_gets_its_fatal_error(sim: Simulator, api: str) -> None:
     sim.create_topic("t")
     sending = producer(sim, {"transactional.id": "x", "transaction.timeout.ms": 20_000})
-    sending.init_transactions(20)
+    sending.init_transactions(60)
     sending.begin_transaction()
     fault = sim.kafka.add_fault(api=api, transactional_id="x", fence_producer=True, times=1)
     sending.produce("t", b"never")
     with pytest.raises(KafkaException) as fenced:
-        sending.commit_transaction(20)
+        sending.commit_transaction(60)
     assert fault.fired == 1
     assert fenced.value.args[0].code() == KafkaError._FENCED
     assert fenced.value.args[0].fatal()
     other = producer(sim, {"transactional.id": "x"})
-    other.init_transactions(20)
+    other.init_transactions(60)
     other.begin_transaction()
     other.produce("t", b"seen")
-    other.commit_transaction(20)
+    other.commit_transaction(60)
     assert values(sim, "t") == [b"seen"]
 
 
 def test_fenced_by_hand(sim: Simulator) -> None:
     sim.create_topic("t")
     sending = producer(sim, {"transactional.id": "x"})
-    sending.init_transactions(20)
+    sending.init_transactions(60)
     sending.begin_transaction()
     sending.produce("t", b"never")
-    sending.flush(20)
+    sending.flush(60)
     sim.kafka.fence_producer("x")
     with pytest.raises(KafkaException) as fenced:
-        sending.commit_transaction(20)
+        sending.commit_transaction(60)
     assert fenced.value.args[0].code() == KafkaError._FENCED
     assert values(sim, "t") == []
 

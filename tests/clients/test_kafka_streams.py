@@ -37,7 +37,7 @@ def test_count_by_name(
         [*java_command(where, "count.CountByName"), *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from builds import need
-from kcat import Kcat, Started
+from kcat import PATIENCE, Kcat, Started
 
 from simulator import Simulator
 
@@ -73,7 +73,7 @@ def test_three_share_and_one_leaves(sim: Simulator, kcat: Kcat) -> None:
 
 
 def settle(members: list[Started], expected: list[int]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while sorted(len(member.assigned()) for member in members) != expected:
         assert time.monotonic() < end, [member.told() for member in members]
         time.sleep(0.02)

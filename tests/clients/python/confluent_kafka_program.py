@@ -86,9 +86,9 @@ class Confluent:
         if start == "earliest":
             offset = OFFSET_BEGINNING
         elif start == "timestamp":
-            offset = consumer.offsets_for_times([TopicPartition(topic, 0, at)], 20)[0].offset
+            offset = consumer.offsets_for_times([TopicPartition(topic, 0, at)], 60)[0].offset
         elif start == "latest":
-            offset = consumer.get_watermark_offsets(TopicPartition(topic, 0), 20)[1]
+            offset = consumer.get_watermark_offsets(TopicPartition(topic, 0), 60)[1]
         consumer.assign([TopicPartition(topic, 0, offset)])
         return self.readers.add(Reader(consumer, poll, assigned))
 
@@ -121,7 +121,7 @@ class Confluent:
         administer(servers, lambda admin: admin.create_partitions([new]))
 
     def topics(self, servers: str) -> dict[str, int]:
-        found = administration(servers).list_topics(timeout=20).topics
+        found = administration(servers).list_topics(timeout=60).topics
         return {name: len(each.partitions) for name, each in found.items()}
 
     def config(self, servers: str, topic: str, name: str) -> str:
@@ -167,13 +167,13 @@ def send(producer: Any, topic: str, records: list[Record]) -> list[int]:
             partition=each["partition"],
             on_delivery=told,
         )
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     return offsets
 
 
 def transactional(servers: str, transaction: str) -> Any:
     producer = Producer({"bootstrap.servers": servers, "transactional.id": transaction})
-    producer.init_transactions(20)
+    producer.init_transactions(60)
     return producer
 
 
@@ -215,7 +215,7 @@ def administer(servers: str, work: Callable[[Any], dict[Any, Any]]) -> Any:
     """Ask for one thing and wait for its result."""
     admin = administration(servers)
     (future,) = work(admin).values()
-    return future.result(20)
+    return future.result(60)
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ def send(producer: Any, topic: str, records: list[Record]) -> list[int]:
         )
         for each in records
     ]
-    return [future.get(20).offset for future in sent]
+    return [future.get(60).offset for future in sent]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds to wait for records."""
 
 R = TypeVar("R")

@@ -126,7 +126,7 @@ class Server:
 
     async def idle(self) -> None:
         """Return once no call is under way any more."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.listener.idle()
 
 
@@ -185,7 +185,7 @@ async def _ended(call: Any) -> None:
 async def next_records(call: Any, count: int) -> list[Any]:
     """The next records of a subscription: so many, not more."""
     records: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(records) < count:
             batch = await call.read()
             assert batch is not grpc.aio.EOF, f"the stream ended after {len(records)} records"
@@ -196,5 +196,5 @@ async def next_records(call: Any, count: int) -> list[Any]:
 
 async def together(*calls: Callable[[], Any] | Any) -> Sequence[Any]:
     """Await all, within a time that only a hang exceeds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await asyncio.gather(*calls)

@@ -31,7 +31,7 @@ async def acknowledge(server: Server, *places: tuple[str, int, int], group: str 
 
 async def members(server: Server, count: int, group: str = "g") -> None:
     """Return once the group has so many members."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(server.log.groups.members(group)) != count:
             changed = asyncio.Event()
             server.log.wait(changed.set)

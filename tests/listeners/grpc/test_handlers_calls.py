@@ -131,7 +131,7 @@ async def test_reports_are_watched_until_the_target_is_removed(door: Door) -> No
         watch = door.handlers.WatchReport(request)
         assert (await watch.read()).report.total.handled == 0
         door.publish()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await watch.read()).report.total.handled == 0:
                 pass
             await door.handlers.RemoveTarget(handlers_pb2.RemoveTargetRequest(target=target))

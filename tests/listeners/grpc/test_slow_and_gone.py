@@ -46,7 +46,7 @@ async def start_client(server: Server, **fields: Any) -> asyncio.subprocess.Proc
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert int(await process.stdout.readline()) > 0
     return process
 

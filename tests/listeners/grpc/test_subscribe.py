@@ -379,9 +379,9 @@ def _publish_and_read(target: str) -> list[int]:
 
     with grpc.insecure_channel(target) as channel:
         stub = broker_pb2_grpc.BrokerStub(channel)
-        stub.Publish(broker_pb2.PublishRequest(records=[record("anything", 2)]), timeout=20)
+        stub.Publish(broker_pb2.PublishRequest(records=[record("anything", 2)]), timeout=60)
         request = broker_pb2.SubscribeRequest(topics=["anything"], max_records=2)
-        call = stub.Subscribe(request, timeout=20)
+        call = stub.Subscribe(request, timeout=60)
         read = [r for response in call for r in response.records]
     assert read[0].timestamp_ms == START_MS
     return [int(r.json) for r in read]

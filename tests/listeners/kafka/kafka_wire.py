@@ -164,12 +164,12 @@ class Wire:
 
     async def ask(self, key: int, version: int, /, **values: Any) -> Any:
         self.send(key, version, **values)
-        return await asyncio.wait_for(self.receive(key, version), 20)
+        return await asyncio.wait_for(self.receive(key, version), 60)
 
     async def closed(self) -> bool:
         """Whether the broker closes the connection, after whatever it still says."""
         with suppress(ConnectionError):
-            await asyncio.wait_for(self.reader.read(), 20)
+            await asyncio.wait_for(self.reader.read(), 60)
         return self.reader.at_eof() or self.reader.exception() is not None
 
 

@@ -189,7 +189,7 @@ async def test_waiting_ends_as_soon_as_there_are_records(sim: AsyncSimulator, wi
     async with await Wire.connect(sim.bootstrap_servers) as other:
         await stored(other, "t", ONE, partition=0)  # not what it waits for
         await stored(other, "t", ONE, partition=1)
-    answer = await asyncio.wait_for(wire.receive(FETCH, 11), 20)
+    answer = await asyncio.wait_for(wire.receive(FETCH, 11), 60)
     (part,) = answer.responses[0].partitions
     assert [r.value for r in records_of(part.records)] == [b"v"]
 
@@ -199,7 +199,7 @@ async def test_waiting_goes_on_below_min_bytes(sim: AsyncSimulator, wire: Wire) 
     async with await Wire.connect(sim.bootstrap_servers) as other:
         await stored(other, "t", ONE)
         await stored(other, "t", ONE)
-    answer = await asyncio.wait_for(wire.receive(FETCH, 11), 20)
+    answer = await asyncio.wait_for(wire.receive(FETCH, 11), 60)
     assert len(answer.responses[0].partitions[0].records) == 2 * len(ONE)
 
 
@@ -213,7 +213,7 @@ async def test_a_reset_wakes_those_who_wait(sim: AsyncSimulator, wire: Wire) -> 
     async with await Wire.connect(sim.bootstrap_servers) as other:
         await fetched(other, ("t", 0, 0))
     sim.reset()
-    answer = await asyncio.wait_for(wire.receive(FETCH, 11), 20)
+    answer = await asyncio.wait_for(wire.receive(FETCH, 11), 60)
     (part,) = answer.responses[0].partitions
     assert part.error_code.name == "unknown_topic_or_partition"
 

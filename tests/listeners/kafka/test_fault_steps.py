@@ -30,7 +30,7 @@ async def test_consumer_reads_everything_through_an_outage() -> None:
             outcome = await sim.play("broker_outage")
             texts = [
                 orjson.loads(message.value)["payload"]["personalChatSent"]["payload"]
-                for message in [await asyncio.wait_for(reading.getone(), 20) for _ in range(6)]
+                for message in [await asyncio.wait_for(reading.getone(), 60) for _ in range(6)]
                 if message.value is not None
             ]
         assert outcome.warnings == ()

@@ -204,7 +204,7 @@ async def test_many_at_once(sim: AsyncSimulator, good: Wire) -> None:
     )
     assert (await good.ask(API_VERSIONS, 0)).api_keys
     assert sim._kafka is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while sim._kafka.connections > 1:  # noqa: ASYNC110
             await asyncio.sleep(0)
 

@@ -70,7 +70,7 @@ async def committed(wire: Wire, group: str, topics: Any = None) -> dict[tuple[st
     return {(t.name, p.partition_index): p for t in answer.topics for p in t.partitions}
 
 
-async def join(wire: Wire, session: float = 10, group: str = "g") -> Any:
+async def join(wire: Wire, session: float = 600, group: str = "g") -> Any:
     return await wire.ask(
         JOIN_GROUP,
         3,
@@ -86,21 +86,21 @@ async def join(wire: Wire, session: float = 10, group: str = "g") -> Any:
 async def test_a_clock_advanced_by_hand_ends_the_session_of_a_silent_member(
     sim: AsyncSimulator, wire: Wire
 ) -> None:
-    joined = await join(wire, 30)
+    joined = await join(wire, 1200)
     member = {"group_id": "g", "generation_id": 1, "member_id": joined.member_id}
     synced = await wire.ask(SYNC_GROUP, 2, **member, assignments=())
     assert synced.error_code.name == "none"
     assert isinstance(sim.clock, VirtualClock)
-    sim.clock.advance("29s")
+    sim.clock.advance("15m")  # and the real clock adds what the requests take
     assert (await wire.ask(HEARTBEAT, 2, **member)).error_code.name == "none"
-    sim.clock.advance("29s")
+    sim.clock.advance("15m")
     assert (await wire.ask(HEARTBEAT, 2, **member)).error_code.name == "none"
-    sim.clock.advance("31s")
+    sim.clock.advance("21m")
     assert (await wire.ask(HEARTBEAT, 2, **member)).error_code.name == "unknown_member_id"
 
 
 async def test_a_story_of_an_hour_ends_no_session(sim: AsyncSimulator, wire: Wire) -> None:
-    joined = await join(wire, 30)
+    joined = await join(wire, 1200)
     member = {"group_id": "g", "generation_id": 1, "member_id": joined.member_id}
     await wire.ask(SYNC_GROUP, 2, **member, assignments=())
     before = sim.clock.now_ns()
@@ -346,7 +346,7 @@ async def test_too_much_metadata_is_refused(wire: Wire) -> None:
         JOIN_GROUP,
         3,
         group_id="g",
-        session_timeout=seconds(10),
+        session_timeout=seconds(600),
         rebalance_timeout=seconds(60),
         member_id="",
         protocol_type="consumer",
@@ -409,7 +409,7 @@ async def test_a_rebalance_ends_in_time_though_a_session_lasts_longer(
     assert isinstance(sim.clock, VirtualClock)
     sim.clock.advance("61s")
     joining = asyncio.ensure_future(join(wire, 10))
-    async with await Wire.connect(sim.bootstrap_servers) as other, asyncio.timeout(20):
+    async with await Wire.connect(sim.bootstrap_servers) as other, asyncio.timeout(60):
         while (await other.ask(HEARTBEAT, 2, **member_of(first))).error_code.name == "none":
             pass
         sim.clock.advance("61s")

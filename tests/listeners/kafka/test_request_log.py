@@ -122,7 +122,9 @@ async def test_names_that_kafka_does_not_have(sim: AsyncSimulator) -> None:
 
 async def test_waits_for_a_request_that_is_still_to_come(sim: AsyncSimulator, wire: Wire) -> None:
     sim.create_topic("t")
-    waiting = asyncio.ensure_future(sim.kafka.wait_for_request(api="Produce", topic="t"))
+    waiting = asyncio.ensure_future(
+        sim.kafka.wait_for_request(api="Produce", topic="t", timeout=60)
+    )
     await wire.ask(LIST_OFFSETS, 5, **list_offsets("t", -1))
     assert not waiting.done()
     await wire.ask(PRODUCE, 9, **produce("t", batch()))
@@ -155,7 +157,7 @@ async def test_a_timeout_is_a_number(sim: AsyncSimulator) -> None:
 
 async def test_waits_for_a_commit(sim: AsyncSimulator, wire: Wire) -> None:
     sim.create_topic("t")
-    waiting = asyncio.ensure_future(sim.kafka.wait_for_commit("g", "t", offset=12))
+    waiting = asyncio.ensure_future(sim.kafka.wait_for_commit("g", "t", offset=12, timeout=60))
     await wire.ask(OFFSET_COMMIT, 7, **commit("g", "t", 7))
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -174,7 +176,7 @@ async def test_waits_for_a_fault(sim: AsyncSimulator, wire: Wire) -> None:
     with pytest.raises(WaitTimeout):
         await fault.wait(timeout=0)
     await wire.ask(LIST_OFFSETS, 5, **list_offsets("t", -1))
-    await fault.wait()
+    await fault.wait(timeout=60)
 
 
 async def test_stays_small_and_keeps_no_records(sim: AsyncSimulator, wire: Wire) -> None:

@@ -45,7 +45,7 @@ def read(reader: Consumer, *places: Place) -> list[bytes | None]:
     reader.assign(list(places))
     found, ends = [], set[tuple[str | None, int | None]]()
     while len(ends) < len(places):
-        message = reader.poll(20)
+        message = reader.poll(60)
         assert message is not None, "the consumer has not come to the end"
         if message.error() is None:
             found.append(message.value())
@@ -60,16 +60,16 @@ PLACES = (Place("t", 0, 0), Place("t", 1, 0))
 
 def test_confluent_kafka_commits_and_aborts(sim: Simulator) -> None:
     writer = producer(sim)
-    writer.init_transactions(20)
+    writer.init_transactions(60)
     for number, commit in enumerate((True, False, True)):
         writer.begin_transaction()
         for partition in (0, 1):
             writer.produce("t", b"%d" % number, partition=partition)
         if commit:
-            writer.commit_transaction(20)
+            writer.commit_transaction(60)
         else:
-            writer.flush(20)
-            writer.abort_transaction(20)
+            writer.flush(60)
+            writer.abort_transaction(60)
     assert read(consumer(sim), *PLACES) == [b"0", b"0", b"2", b"2"]
     assert read(consumer(sim, "read_uncommitted"), *PLACES) == [
         value for value in (b"0", b"1", b"2") for _ in range(2)
@@ -81,50 +81,50 @@ def test_confluent_kafka_commits_and_aborts(sim: Simulator) -> None:
 def test_confluent_kafka_sends_offsets(sim: Simulator) -> None:
     sim.publish("in", b"1")
     reader, writer = consumer(sim), producer(sim)
-    writer.init_transactions(20)
+    writer.init_transactions(60)
     reader.subscribe(["in"])
-    while (message := reader.poll(20)) is None or message.error() is not None:
+    while (message := reader.poll(60)) is None or message.error() is not None:
         pass
     for commit in (False, True):
         writer.begin_transaction()
         writer.produce("t", message.value(), partition=0)
         offsets = [Place("in", 0, message.offset() + 1)]
-        writer.send_offsets_to_transaction(offsets, reader.consumer_group_metadata(), 20)
+        writer.send_offsets_to_transaction(offsets, reader.consumer_group_metadata(), 60)
         if commit:
-            writer.commit_transaction(20)
+            writer.commit_transaction(60)
         else:
-            writer.abort_transaction(20)
-        (place,) = reader.committed([Place("in", 0)], 20)
+            writer.abort_transaction(60)
+        (place,) = reader.committed([Place("in", 0)], 60)
         assert place.offset == (1 if commit else OFFSET_INVALID)
     reader.close()
 
 
 def test_confluent_kafka_is_fenced(sim: Simulator) -> None:
     old, new = producer(sim), producer(sim)
-    old.init_transactions(20)
+    old.init_transactions(60)
     old.begin_transaction()
     old.produce("t", b"old", partition=0)
-    old.flush(20)
-    new.init_transactions(20)
+    old.flush(60)
+    new.init_transactions(60)
     new.begin_transaction()
     new.produce("t", b"new", partition=0)
     with pytest.raises(KafkaException) as fenced:
-        old.commit_transaction(20)
+        old.commit_transaction(60)
     assert fenced.value.args[0].fatal()
     assert fenced.value.args[0].name() == "_FENCED"
-    new.commit_transaction(20)
+    new.commit_transaction(60)
     assert read(consumer(sim), *PLACES) == [b"new"]
 
 
 def test_a_transaction_times_out_with_the_clock(sim: Simulator) -> None:
     writer = producer(sim)
-    writer.init_transactions(20)
+    writer.init_transactions(60)
     writer.begin_transaction()
     writer.produce("t", b"late", partition=0)
-    writer.flush(20)
+    writer.flush(60)
     sim.clock.advance("61s")
     with pytest.raises(KafkaException):
-        writer.commit_transaction(20)
+        writer.commit_transaction(60)
     assert read(consumer(sim), *PLACES) == []
     assert read(consumer(sim, "read_uncommitted"), *PLACES) == [b"late"]
 
@@ -154,7 +154,7 @@ async def test_aiokafka_commits_and_aborts() -> None:
             reader.assign([TopicPartition("t", 0)])
             assert await reader.committed(TopicPartition("t", 0)) == 7
             await reader.seek_to_beginning()
-            found = [(await asyncio.wait_for(reader.getone(), 20)).value for _ in range(2)]
+            found = [(await asyncio.wait_for(reader.getone(), 60)).value for _ in range(2)]
             assert found == [b"one", b"three"]
         finally:
             await reader.stop()
