@@ -16,7 +16,7 @@ import click
 from simulator.cli import failures, options
 from simulator.cli.specs import catalog_of, spec_option, topic_options
 from simulator.cli.summary import Summary
-from simulator.cli.terminal import Progress
+from simulator.cli.terminal import Progress, warn
 
 if TYPE_CHECKING:
     from simulator.clusters import ClusterWriter
@@ -220,7 +220,7 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             speed=wishes.speed,
             variables=wishes.variables,
         )
-        writer = None if wishes.cluster is None else _cluster_writer(wishes)
+        writer = None if wishes.cluster is None else _cluster_writer(wishes, progress)
         write = _record_writer(sim, writer, as_json=as_json) if as_json or writer else None
         begin = time.monotonic()
         ended = asyncio.ensure_future(play.wait())
@@ -232,6 +232,7 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
         if writer is not None:
             writer.finish()
             sent = writer.written.total()
+            progress.clear()
             click.echo(f"{sent:,} events written to {wishes.cluster}", err=True)
         return summary_of(ended.result())._replace(real_s=time.monotonic() - begin)
 
@@ -250,12 +251,16 @@ def _story(wishes: Wishes, sim: AsyncSimulator) -> tuple[str | Script, Sequence[
     return story(recorded, name, wishes.story), [*recorded.topics, *wishes.topics]
 
 
-def _cluster_writer(wishes: Wishes) -> ClusterWriter:
+def _cluster_writer(wishes: Wishes, progress: Progress) -> ClusterWriter:
     from simulator.clusters import ClusterAddress, ClusterWriter, Shard
+
+    def tell(text: str) -> None:
+        progress.clear()
+        warn(text)
 
     address = ClusterAddress.parse(wishes.cluster or "")
     shard = Shard.parse(wishes.shard or "1/1")
-    return ClusterWriter(address, shard)
+    return ClusterWriter(address, shard, tell)
 
 
 def _record_writer(

@@ -14,7 +14,7 @@ import click
 
 from simulator.cli import failures, options
 from simulator.cli.specs import catalog_of, spec_option
-from simulator.cli.terminal import Progress, safe_lines
+from simulator.cli.terminal import Progress, warn
 
 if TYPE_CHECKING:
     from simulator.cli.client import Client
@@ -243,5 +243,5 @@ def _at_line(text: str, file: str, lines: Sequence[int]) -> str:
 
 def _warn(warnings: Sequence[str]) -> None:
     for warning in warnings:
-        click.echo(f"{click.style('Warning: ', fg='yellow')}{safe_lines(warning)}", err=True)
+        warn(warning)
     sys.stderr.flush()

@@ -13,7 +13,7 @@ import click
 
 from simulator.cli import failures
 from simulator.cli.specs import catalog_of, spec_option, topic_options
-from simulator.cli.terminal import Progress
+from simulator.cli.terminal import Progress, warn
 from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _read(source: str, topics: Sequence[str], until: Until, *, latest: bool) -> 
             if not found:
                 raise
             if isinstance(error, SimulatorError):
-                _warn(f"the recording ends here: {error}")
+                warn(f"the recording ends here: {error}")
     return in_order(found)
 
 
@@ -209,12 +209,12 @@ def _write(output: Path, records: Sequence[Record], catalog: Catalog, pace: Pace
     problem = _problem(text, output, catalog)
     if problem is not None:
         output = output.with_suffix(".jsonl")
-        _warn(f"no script ({problem}): written to {output}, which can be played as well")
+        warn(f"no script ({problem}): written to {output}, which can be played as well")
         _write_lines(output, happened, precision)
         return
     output.write_text(text, "utf-8")
     for what, number in story.left_out.items():
-        _warn(f"a story cannot say all of it: {_counted(number, 'record')} {what}")
+        warn(f"a story cannot say all of it: {_counted(number, 'record')} {what}")
     topics = "".join(f" --topic {topic}" for topic in story.topics)
     _tell(output, len(story.steps), topics)
 
@@ -246,10 +246,6 @@ def _write_lines(output: Path, happened: Sequence[Any], precision: Any) -> None:
 
 def _tell(output: Path, number: int, topics: str) -> None:
     click.echo(f"{_counted(number, 'record')} written; play them: simulator play {output}{topics}")
-
-
-def _warn(text: str) -> None:
-    click.echo(f"{click.style('Warning: ', fg='yellow')}{text}", err=True)
 
 
 def _counted(number: int, what: str) -> str:

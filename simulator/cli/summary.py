@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import click
 
-from simulator.cli.terminal import safe, safe_lines
+from simulator.cli.terminal import safe, safe_lines, warn
 
 _MESSAGE_REFUSALS: Final = {"muted": "muted", "too_long": "too long"}
 _LOGIN_REFUSALS: Final = {"multiple_logins": "connected already"}
@@ -82,7 +82,7 @@ class Summary(NamedTuple):
     def explain(self) -> None:
         """Say on stderr what looks like a slip, and what went wrong, a line each."""
         for warning in self.warnings:
-            click.echo(click.style("Warning: ", fg="yellow") + safe_lines(warning), err=True)
+            warn(warning)
         for problem in self.problems:
             click.echo(safe_lines(problem), err=True)
 

@@ -101,6 +101,11 @@ def safe_lines(text: str) -> str:
     return "\n".join(safe(line) for line in text.split("\n"))
 
 
+def warn(text: str) -> None:
+    """Write a warning to stderr."""
+    click.echo(f"{click.style('Warning: ', fg='yellow')}{safe_lines(text)}", err=True)
+
+
 def safe_json(line: str) -> str:
     """Make JSON harmless to a terminal: the same JSON value, unsafe characters escaped."""
     if line.isascii() and "\x7f" not in line:

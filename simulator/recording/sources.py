@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from simulator.clusters.addresses import SCHEME, ClusterAddress, InvalidAddress
-from simulator.clusters.writer import CONNECT_S, NO_CLIENT, ClusterUnavailable
+from simulator.clusters.asking import ANSWER_S as CONNECT_S
+from simulator.clusters.writer import NO_CLIENT, ClusterUnavailable
 from simulator.errors import SimulatorError
 from simulator.log import Record
 from simulator.recording.timing import UNKNOWN_POSITION

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from command_line import run
 
 from simulator import Simulator
 from simulator.clusters import ClusterAddress, InvalidAddress, Shard
+
+NOW = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @pytest.fixture
@@ -111,3 +115,56 @@ def test_topics_beside_those_of_the_catalogue(cluster: Simulator, tmp_path: Path
     script.write_text("steps: [{produce: {topic: orders, raw: one}}]")
     assert "1 events written" in play(cluster, "--topic", "orders", story=str(script))
     assert [event.record.value for event in cluster.events("orders")] == [b"one"]
+
+
+A_WEEK = {"retention.ms": "604800000"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "warned"),
+    [
+        (A_WEEK, (), True),
+        (A_WEEK | {"cleanup.policy": "compact,delete"}, (), True),
+        (A_WEEK, ("--start", NOW), False),
+        (A_WEEK | {"cleanup.policy": "compact"}, (), False),
+        (A_WEEK | {"message.timestamp.type": "LogAppendTime"}, (), False),
+        ({"retention.ms": "-1"}, (), False),
+        ({"retention.ms": str(2**63 - 1)}, (), False),
+    ],
+)
+def test_records_that_the_cluster_deletes_for_their_timestamps_are_warned_of(
+    cluster: Simulator, settings: dict[str, str], options: tuple[str, ...], warned: bool
+) -> None:
+    """Kafka's `retention.ms` counts from the timestamps that records carry."""
+    for topic in ("old.chat", "old.personalChat"):
+        cluster.create_topic(topic, config=settings)
+    told = play(cluster, "--topic-prefix", "old", *options)
+    begins = "Warning: old.chat keeps records for 7 days by their own timestamps"
+    assert (begins in told) == warned == ("Warning: old.personalChat" in told)
+    assert told.count("set retention.ms=-1") == int(warned)
+
+
+def test_a_topic_that_nobody_makes() -> None:
+    with Simulator(grpc_port=None, config={"auto.create.topics.enable": False}) as cluster:
+        done = run(
+            "play",
+            "rate_limited",
+            "--to",
+            f"kafka://{cluster.bootstrap_servers}",
+            "--topic-prefix",
+            "none",
+        )
+    assert done.returncode == 1
+    assert "topic none.chat: " in done.stderr
+    assert "create it first" in done.stderr
+
+
+def test_a_record_that_is_larger_than_the_clients_own_limit(
+    cluster: Simulator, tmp_path: Path
+) -> None:
+    """That is 1,000,000 bytes, Kafka's for a batch is 1,048,588."""
+    cluster.create_topic("notes")
+    lines = tmp_path / "large.jsonl"
+    lines.write_text(json.dumps({"topic": "notes", "timestamp": 1, "value": "x" * 1_040_000}))
+    assert "1 events written" in play(cluster, story=str(lines))
+    assert [len(event.record.value or b"") for event in cluster.events("notes")] == [1_040_000]
