@@ -101,9 +101,13 @@ async def _asked(
     )
 
     async def ask(**question: str) -> Any:
-        answer = await call(request(**question)).read()
+        asked = call(request(**question))
+        answer = await asked.read()
         if answer is grpc.aio.EOF:
             raise ReflectionUnavailable("the app ends calls of its reflection without an answer")
+        # To its end: what comes of a call that is left alone may find the event loop closed.
+        while await asked.read() is not grpc.aio.EOF:
+            pass
         return answer
 
     listed = await ask(list_services="")

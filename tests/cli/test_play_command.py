@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 from collections import Counter
 
@@ -11,6 +10,7 @@ import grpc
 import pytest
 from click.testing import CliRunner
 from command_line import PATIENCE_S, started
+from ports import refusing_port
 
 from simulator.cli import cli
 from simulator.v1 import scenarios_pb2, scenarios_pb2_grpc
@@ -314,10 +314,8 @@ def test_no_server_is_one_line_that_says_how_to_start_one(command, unused_port):
 
 @pytest.fixture
 def unused_port():
-    """A port that is held, and that nobody listens on."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+    with refusing_port() as port:
+        yield port
 
 
 def test_a_server_takes_library_includes_only(on, script):

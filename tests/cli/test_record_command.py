@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import run
+from ports import refusing_port
 
 from simulator import Simulator
 
@@ -206,9 +207,9 @@ def test_an_empty_topic(source: str, tmp_path: Path, cluster: Simulator) -> None
 
 @pytest.mark.parametrize("scheme", ["kafka", "grpc"])
 def test_nobody_answers(scheme: str, tmp_path: Path) -> None:
-    with Simulator(grpc_port=0, kafka_port=0) as gone:
-        where = gone.bootstrap_servers if scheme == "kafka" else gone.grpc_target
-    done = run("record", "--from", f"{scheme}://{where}", "--topics", "chat", "-o", "a.yaml")
+    with refusing_port() as port:
+        where = f"127.0.0.1:{port}"
+        done = run("record", "--from", f"{scheme}://{where}", "--topics", "chat", "-o", "a.yaml")
     assert done.returncode == 1
     assert where in done.stderr
 

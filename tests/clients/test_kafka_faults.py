@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +13,16 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from simulator import AsyncSimulator, Simulator
 from simulator.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def clients_are_let_go() -> Iterator[None]:
+    """An error that was caught holds the frame of its test, and so the clients in it.
+
+    Those would go on calling a port that may be another simulator's by then.
+    """
+    yield
+    gc.collect()
 
 
 def producer(sim: Simulator, settings: dict[str, Any] | None = None) -> Producer:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import run
+from ports import refusing_port
 
 from simulator import Simulator
 from simulator.clusters import ClusterAddress, InvalidAddress, Shard
@@ -71,9 +72,9 @@ def test_what_the_cluster_refuses_fails_the_play() -> None:
 
 
 def test_a_cluster_that_is_not_there() -> None:
-    with Simulator(grpc_port=None) as gone:
-        servers = gone.bootstrap_servers
-    done = run("play", "first_connect", "--to", f"kafka://{servers}")
+    with refusing_port() as port:
+        servers = f"127.0.0.1:{port}"
+        done = run("play", "first_connect", "--to", f"kafka://{servers}")
     assert done.returncode == 1
     assert f"{servers} does not answer" in done.stderr
 

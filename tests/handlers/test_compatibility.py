@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
+import grpc
 import grpc.aio
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 from handler_apps import PATIENCE_S, HandlerApp
 from ports import refusing_port
 
@@ -111,3 +114,36 @@ async def test_an_app_without_reflection() -> None:
 async def test_an_app_that_is_not_there() -> None:
     with refusing_port() as port, pytest.raises(ReflectionUnavailable, match="UNAVAILABLE"):
         await check_app(f"127.0.0.1:{port}", CATALOG, PATIENCE_S)
+
+
+async def test_no_call_is_left_when_the_check_is_over() -> None:
+    """What gRPC brought for a call that was left once found the event loop closed."""
+    asked: list[str] = []
+    ended: list[str] = []
+
+    async def answers(requests: Any, context: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            kind = request.WhichOneof("message_request")
+            asked.append(kind)
+            yield reflection_pb2.ServerReflectionResponse(
+                list_services_response=reflection_pb2.ListServiceResponse()
+            )
+            await asyncio.sleep(0.05)  # it has more to do
+            ended.append(kind)
+
+    method = grpc.stream_stream_rpc_method_handler(
+        answers,
+        reflection_pb2.ServerReflectionRequest.FromString,
+        reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    server = grpc.aio.server()
+    service = "grpc.reflection.v1.ServerReflection"
+    handlers = {"ServerReflectionInfo": method}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        await check_app(f"127.0.0.1:{port}", CATALOG, PATIENCE_S)
+        assert asked == ended == ["list_services"]
+    finally:
+        await server.stop(0)

@@ -22,16 +22,5 @@ async def server(rooms: Rooms) -> AsyncIterator[Server]:
 def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Whatever clients do, it is no fault of the server; a test that expects one clears it."""
     yield
-    errors = [
-        entry
-        for entry in caplog.get_records("call")
-        if entry.levelno >= logging.WARNING and not _is_of_an_ended_test(entry)
-    ]
+    errors = [entry for entry in caplog.get_records("call") if entry.levelno >= logging.WARNING]
     assert not errors, [entry.getMessage() for entry in errors]
-
-
-def _is_of_an_ended_test(entry: logging.LogRecord) -> bool:
-    """gRPC brings what was still under way for the loop of an earlier test to the present one."""
-    error = entry.exc_info[1] if entry.exc_info else None
-    late = "PollerCompletionQueue._handle_events" in entry.getMessage()
-    return late and isinstance(error, RuntimeError) and str(error) == "Event loop is closed"

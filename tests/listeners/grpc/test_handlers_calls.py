@@ -42,6 +42,7 @@ class Door:
         return (await self.handlers.AddTarget(request)).report
 
     async def wait(self, **fields: Any) -> Any:
+        fields = {"timeout_ms": 60_000, **fields}
         return await self.handlers.WaitDelivered(handlers_pb2.WaitDeliveredRequest(**fields))
 
 
@@ -57,7 +58,7 @@ async def door() -> AsyncIterator[Door]:
 async def test_a_target_is_added_told_and_removed(door: Door) -> None:
     app = HandlerApp()
     async with app.served() as target:
-        report = await door.add(target, group="mine", metadata={"x": "y"}, deadline_ms=2000)
+        report = await door.add(target, group="mine", metadata={"x": "y"}, deadline_ms=60_000)
         assert (report.target, report.group) == (target, "mine")
         event_id = door.publish()
         (report,) = (await door.wait(event_id=event_id)).reports
@@ -156,7 +157,7 @@ async def test_an_app_is_checked(door: Door) -> None:
     reflection.enable_server_reflection([], server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    request = handlers_pb2.CheckTargetRequest(target=f"127.0.0.1:{port}")
+    request = handlers_pb2.CheckTargetRequest(target=f"127.0.0.1:{port}", timeout_ms=60_000)
     fits = (await door.handlers.CheckTarget(request)).events
     await server.stop(0)
     assert {fit.event for fit in fits} == {m.name for m in door.sim.catalog.messages}

@@ -205,7 +205,8 @@ async def test_producers_are_fenced_and_sessions_expire(
 
     expiring = kafka_pb2.ExpireSessionRequest(group="g")
     await fails(door.kafka.ExpireSession(expiring), Code.FAILED_PRECONDITION)
-    async with AIOKafkaConsumer("t", bootstrap_servers=servers, group_id="g"):
+    seldom = {"heartbeat_interval_ms": 300_000, "session_timeout_ms": 900_000}  # so it learns late
+    async with AIOKafkaConsumer("t", bootstrap_servers=servers, group_id="g", **seldom):
         await door.kafka.ExpireSession(expiring)
         assert door.sim.groups()[0].members == ()
     caplog.clear()  # the consumer complains that it is out

@@ -166,6 +166,7 @@ async def test_a_client_that_does_not_read_cannot_hold_up_a_stop(server: Server)
     async with asyncio.timeout(60):
         await server.listener.stop(0.05)
     assert server.listener.calls_under_way == 0
+    await fails(call, Code.UNAVAILABLE)  # behind what had arrived
 
 
 async def test_an_unexpected_error_is_internal_and_logged_once_and_the_server_goes_on(
