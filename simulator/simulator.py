@@ -27,6 +27,7 @@ from simulator.questions import EventQuestions
 from simulator.retention_timer import RetentionTimer
 from simulator.scenario import load_script
 from simulator.scenario.clock import VirtualClock
+from simulator.scenario.known_users import KnownUsers
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
@@ -76,7 +77,8 @@ class AsyncSimulator(TopicCalls):
             deliveries=StoryDeliveries(lambda: self.handlers),
         )
         self.chat = LiveChat(self.publisher, self.clock, seed=settings.seed)
-        self._questions = EventQuestions(self.log, self.catalog, self.player, self.chat)
+        self.users = KnownUsers(self.player, self.chat)
+        self._questions = EventQuestions(self.log, self.catalog, self.users)
         self._retention = RetentionTimer(self.log, self.clock)
         self._snapshots = Snapshots(self.log, self.chat, self.clock)
         self._started = False
@@ -117,6 +119,7 @@ class AsyncSimulator(TopicCalls):
                 publisher=self.publisher,
                 player=self.player,
                 chat=self.chat,
+                users=self.users,
                 control=self,
                 kafka=self.kafka,
                 targets=HandlerTargets(lambda: self.handlers),
@@ -306,7 +309,7 @@ class AsyncSimulator(TopicCalls):
     ) -> list[Event]:
         """Return the first `count` events that meet the conditions; see `wait_for`."""
         criteria = self._questions.criteria(topic, conditions)
-        return await wait_for_events(self.log, criteria, count, timeout, self._questions.names())
+        return await wait_for_events(self.log, criteria, count, timeout, self.users.names())
 
     async def wait_delivered(self, event_id: str, timeout: float = 5.0) -> None:
         """Return when every event handler app has dealt with an event; see `Handlers`."""
@@ -314,11 +317,11 @@ class AsyncSimulator(TopicCalls):
 
     def people(self) -> dict[str, str]:
         """Return the user ids that names stand for: those of the plays and of the chat service."""
-        return self._questions.people()
+        return self.users.ids()
 
     def names(self) -> dict[str, str]:
         """Return what users are called, by id: stories with other seeds gave a name other ids."""
-        return self._questions.names()
+        return self.users.names()
 
     # --- back in time ----------------------------------------------------------------------
 

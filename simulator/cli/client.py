@@ -13,8 +13,9 @@ from simulator.cli import interrupts
 from simulator.errors import SimulatorError
 from simulator.log.record import Record
 from simulator.v1 import broker_pb2 as broker
-from simulator.v1 import record_pb2, scenarios_pb2
+from simulator.v1 import chat_pb2, record_pb2, scenarios_pb2
 from simulator.v1.broker_pb2_grpc import BrokerStub
+from simulator.v1.chat_pb2_grpc import ChatStub
 from simulator.v1.scenarios_pb2_grpc import ScenariosStub
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Client:
         self.channel = grpc.insecure_channel(target, options=channel_options(target))
         self._broker = BrokerStub(self.channel)
         self._scenarios = ScenariosStub(self.channel)
+        self._chat = ChatStub(self.channel)
 
     def __enter__(self) -> Self:
         interrupts.raise_again()  # the server is told when we leave
@@ -144,6 +146,18 @@ class Client:
                 yield from call
         finally:
             call.cancel()
+
+    def users(self, name: str = "") -> list[tuple[str, str]]:
+        """The ids and names of all users, or of those called `name`; none where nobody can say."""
+        request = chat_pb2.ListUsersRequest(name=name)
+        with self.answers():
+            try:
+                answer = self._chat.ListUsers(request, timeout=DEADLINE_S)
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                    return []  # an older simulator
+                raise
+        return [(user.user_id, user.name) for user in answer.users]
 
     @contextmanager
     def answers(self) -> Iterator[None]:

@@ -60,8 +60,7 @@ class From(click.ParamType):  # type: ignore[type-arg]
     "users",
     multiple=True,
     metavar="USER",
-    help="Only events of this acting user, by id; a name stands for the id that a story with seed "
-    "0 gives it.",
+    help="Only events of this acting user, by id or name.",
 )
 @click.option(
     "--namespace",
@@ -110,6 +109,7 @@ def tail(
     if isinstance(start, int) and start >= 0 and len(topics) != 1:
         raise click.UsageError("an offset counts in one topic: name it", ctx)
     from simulator.cli.client import Client
+    from simulator.cli.server_names import ids_of
     from simulator.v1 import broker_pb2, record_pb2
 
     given = catalog_of(specs) if typed and as_json and specs else None
@@ -121,7 +121,7 @@ def tail(
             topics=[topic.topic for topic in described],
             filter=record_pb2.Filter(
                 names=names,
-                user_ids=[_user_id(user) for user in users],
+                user_ids=[each for user in users for each in ids_of(client, user)],
                 namespaces=namespaces,
                 fields=[_field(path, value) for path, value in where],
             ),
@@ -153,7 +153,7 @@ def _follow(
 ) -> None:
     subscription = client.subscribe(request)
     terminal.when_reader_leaves(subscription.cancel)
-    show = show or _word_lines(topics)
+    show = show or _word_lines(client, topics)
     for response in subscription:
         _tell(response)
         if response.records:
@@ -180,14 +180,15 @@ def _json_lines(pool: DescriptorPool | None) -> Show:
     return show
 
 
-def _word_lines(topics: Iterable[broker_pb2.TopicDescription]) -> Show:
+def _word_lines(client: Client, topics: Iterable[broker_pb2.TopicDescription]) -> Show:
     """Return a function that writes records for people."""
     from simulator.cli.client import record_of
     from simulator.cli.records import RecordLines
-    from simulator.cli.words import People
+    from simulator.cli.server_names import ServerNames
 
+    names = ServerNames(client)
     lines = RecordLines(
-        People(),
+        names.people,
         on_terminal=terminal.is_terminal(sys.stdout),
         several_partitions=[topic.topic for topic in topics if len(topic.partitions) > 1],
     )
@@ -197,6 +198,7 @@ def _word_lines(topics: Iterable[broker_pb2.TopicDescription]) -> Show:
         return lines.render(record_of(record), note)
 
     def show(records: Sequence[record_pb2.Record]) -> None:
+        names.meet(records)
         click.echo("\n".join(map(line, records)))
 
     return show
@@ -266,9 +268,3 @@ def _field(path: str, value: Any) -> record_pb2.FieldEquals:
     from simulator.v1.record_pb2 import FieldEquals
 
     return FieldEquals(path=path, value=ParseDict(value, Value()))
-
-
-def _user_id(user: str) -> str:
-    from simulator.scenario.identity import derived_id, is_uuid
-
-    return user if is_uuid(user) else derived_id(0, "user", user)

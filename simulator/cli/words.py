@@ -39,7 +39,15 @@ class People:
     def learn(self, names: Mapping[str, str]) -> None:
         """Add names."""
         for name, user_id in names.items():
-            self._names.setdefault(_plain(user_id), name)
+            self.call(user_id, name)
+
+    def call(self, user_id: str, name: str) -> None:
+        """Show a user by this name, unless there is one already."""
+        self._names.setdefault(_plain(user_id), name)
+
+    def knows(self, user_id: str) -> bool:
+        """Whether a user has a name here."""
+        return _plain(user_id) in self._names
 
     def span(self, user_id: object, kind: str = "") -> Span:
         """Return a user's name, else the beginning of the id, after `kind` where it is given."""

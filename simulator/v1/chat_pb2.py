@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17simulator/v1/chat.proto\x12\x0csimulator.v1\"\x1e\n\x0e\x43onnectRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\"6\n\x0f\x43onnectResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\"m\n\x0bSendRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x02to\x18\x02 \x01(\tH\x00\x12*\n\x05party\x18\x03 \x01(\x0b\x32\x19.simulator.v1.PartyTargetH\x00\x12\x0c\n\x04text\x18\x04 \x01(\tB\x08\n\x06target\"-\n\x0bPartyTarget\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0f\n\x07members\x18\x02 \x03(\t\"b\n\x0cSendResponse\x12*\n\x07outcome\x18\x01 \x01(\x0e\x32\x19.simulator.v1.SendOutcome\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x12\n\nerror_code\x18\x03 \x01(\x05\"]\n\x11\x44isconnectRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\x04\x63ode\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06\x66orced\x18\x04 \x01(\x08\x42\x07\n\x05_code\"\x14\n\x12\x44isconnectResponse*y\n\x0bSendOutcome\x12\x1c\n\x18SEND_OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11SEND_OUTCOME_SENT\x10\x01\x12\x1d\n\x19SEND_OUTCOME_RATE_LIMITED\x10\x02\x12\x16\n\x12SEND_OUTCOME_MUTED\x10\x03\x32\xde\x01\n\x04\x43hat\x12\x46\n\x07\x43onnect\x12\x1c.simulator.v1.ConnectRequest\x1a\x1d.simulator.v1.ConnectResponse\x12=\n\x04Send\x12\x19.simulator.v1.SendRequest\x1a\x1a.simulator.v1.SendResponse\x12O\n\nDisconnect\x12\x1f.simulator.v1.DisconnectRequest\x1a .simulator.v1.DisconnectResponseB<\n\x0fio.simulator.v1P\x01Z\x18simulator/v1;simulatorv1\xaa\x02\x0cSimulator.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17simulator/v1/chat.proto\x12\x0csimulator.v1\"\x1e\n\x0e\x43onnectRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\"6\n\x0f\x43onnectResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\"m\n\x0bSendRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x02to\x18\x02 \x01(\tH\x00\x12*\n\x05party\x18\x03 \x01(\x0b\x32\x19.simulator.v1.PartyTargetH\x00\x12\x0c\n\x04text\x18\x04 \x01(\tB\x08\n\x06target\"-\n\x0bPartyTarget\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0f\n\x07members\x18\x02 \x03(\t\"b\n\x0cSendResponse\x12*\n\x07outcome\x18\x01 \x01(\x0e\x32\x19.simulator.v1.SendOutcome\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x12\n\nerror_code\x18\x03 \x01(\x05\"]\n\x11\x44isconnectRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\x04\x63ode\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06\x66orced\x18\x04 \x01(\x08\x42\x07\n\x05_code\"\x14\n\x12\x44isconnectResponse\" \n\x10ListUsersRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"%\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"6\n\x11ListUsersResponse\x12!\n\x05users\x18\x01 \x03(\x0b\x32\x12.simulator.v1.User*y\n\x0bSendOutcome\x12\x1c\n\x18SEND_OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11SEND_OUTCOME_SENT\x10\x01\x12\x1d\n\x19SEND_OUTCOME_RATE_LIMITED\x10\x02\x12\x16\n\x12SEND_OUTCOME_MUTED\x10\x03\x32\xac\x02\n\x04\x43hat\x12\x46\n\x07\x43onnect\x12\x1c.simulator.v1.ConnectRequest\x1a\x1d.simulator.v1.ConnectResponse\x12=\n\x04Send\x12\x19.simulator.v1.SendRequest\x1a\x1a.simulator.v1.SendResponse\x12O\n\nDisconnect\x12\x1f.simulator.v1.DisconnectRequest\x1a .simulator.v1.DisconnectResponse\x12L\n\tListUsers\x12\x1e.simulator.v1.ListUsersRequest\x1a\x1f.simulator.v1.ListUsersResponseB<\n\x0fio.simulator.v1P\x01Z\x18simulator/v1;simulatorv1\xaa\x02\x0cSimulator.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,8 +32,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'simulator.v1.chat_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017io.simulator.v1P\001Z\030simulator/v1;simulatorv1\252\002\014Simulator.V1'
-  _globals['_SENDOUTCOME']._serialized_start=504
-  _globals['_SENDOUTCOME']._serialized_end=625
+  _globals['_SENDOUTCOME']._serialized_start=633
+  _globals['_SENDOUTCOME']._serialized_end=754
   _globals['_CONNECTREQUEST']._serialized_start=41
   _globals['_CONNECTREQUEST']._serialized_end=71
   _globals['_CONNECTRESPONSE']._serialized_start=73
@@ -48,6 +48,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISCONNECTREQUEST']._serialized_end=480
   _globals['_DISCONNECTRESPONSE']._serialized_start=482
   _globals['_DISCONNECTRESPONSE']._serialized_end=502
-  _globals['_CHAT']._serialized_start=628
-  _globals['_CHAT']._serialized_end=850
+  _globals['_LISTUSERSREQUEST']._serialized_start=504
+  _globals['_LISTUSERSREQUEST']._serialized_end=536
+  _globals['_USER']._serialized_start=538
+  _globals['_USER']._serialized_end=575
+  _globals['_LISTUSERSRESPONSE']._serialized_start=577
+  _globals['_LISTUSERSRESPONSE']._serialized_end=631
+  _globals['_CHAT']._serialized_start=757
+  _globals['_CHAT']._serialized_end=1057
 # @@protoc_insertion_point(module_scope)

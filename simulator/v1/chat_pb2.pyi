@@ -180,3 +180,55 @@ class DisconnectResponse(google.protobuf.message.Message):
     ) -> None: ...
 
 global___DisconnectResponse = DisconnectResponse
+
+@typing.final
+class ListUsersRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Only the users of this name, those of crowds included, who are not listed otherwise. Stories
+    with other seeds give a name other ids.
+    """
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___ListUsersRequest = ListUsersRequest
+
+@typing.final
+class User(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    user_id: builtins.str
+    name: builtins.str
+    def __init__(
+        self,
+        *,
+        user_id: builtins.str = ...,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "user_id", b"user_id"]) -> None: ...
+
+global___User = User
+
+@typing.final
+class ListUsersResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: builtins.int
+    @property
+    def users(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___User]: ...
+    def __init__(
+        self,
+        *,
+        users: collections.abc.Iterable[global___User] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["users", b"users"]) -> None: ...
+
+global___ListUsersResponse = ListUsersResponse

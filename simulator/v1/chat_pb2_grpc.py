@@ -49,6 +49,11 @@ class ChatStub(object):
                 request_serializer=simulator_dot_v1_dot_chat__pb2.DisconnectRequest.SerializeToString,
                 response_deserializer=simulator_dot_v1_dot_chat__pb2.DisconnectResponse.FromString,
                 _registered_method=True)
+        self.ListUsers = channel.unary_unary(
+                '/simulator.v1.Chat/ListUsers',
+                request_serializer=simulator_dot_v1_dot_chat__pb2.ListUsersRequest.SerializeToString,
+                response_deserializer=simulator_dot_v1_dot_chat__pb2.ListUsersResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServicer(object):
@@ -75,6 +80,13 @@ class ChatServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUsers(self, request, context):
+        """Says what users are called: those of this service and of the plays, as long as they are known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChatServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +104,11 @@ def add_ChatServicer_to_server(servicer, server):
                     servicer.Disconnect,
                     request_deserializer=simulator_dot_v1_dot_chat__pb2.DisconnectRequest.FromString,
                     response_serializer=simulator_dot_v1_dot_chat__pb2.DisconnectResponse.SerializeToString,
+            ),
+            'ListUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUsers,
+                    request_deserializer=simulator_dot_v1_dot_chat__pb2.ListUsersRequest.FromString,
+                    response_serializer=simulator_dot_v1_dot_chat__pb2.ListUsersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +192,33 @@ class Chat(object):
             '/simulator.v1.Chat/Disconnect',
             simulator_dot_v1_dot_chat__pb2.DisconnectRequest.SerializeToString,
             simulator_dot_v1_dot_chat__pb2.DisconnectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simulator.v1.Chat/ListUsers',
+            simulator_dot_v1_dot_chat__pb2.ListUsersRequest.SerializeToString,
+            simulator_dot_v1_dot_chat__pb2.ListUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,12 @@ class ChatStub:
     ]
     """Ends the session of a user: userDisconnected."""
 
+    ListUsers: grpc.UnaryUnaryMultiCallable[
+        simulator.v1.chat_pb2.ListUsersRequest,
+        simulator.v1.chat_pb2.ListUsersResponse,
+    ]
+    """Says what users are called: those of this service and of the plays, as long as they are known."""
+
 class ChatAsyncStub:
     Connect: grpc.aio.UnaryUnaryMultiCallable[
         simulator.v1.chat_pb2.ConnectRequest,
@@ -55,6 +61,12 @@ class ChatAsyncStub:
         simulator.v1.chat_pb2.DisconnectResponse,
     ]
     """Ends the session of a user: userDisconnected."""
+
+    ListUsers: grpc.aio.UnaryUnaryMultiCallable[
+        simulator.v1.chat_pb2.ListUsersRequest,
+        simulator.v1.chat_pb2.ListUsersResponse,
+    ]
+    """Says what users are called: those of this service and of the plays, as long as they are known."""
 
 class ChatServicer(metaclass=abc.ABCMeta):
     @abc.abstractmethod
@@ -80,5 +92,13 @@ class ChatServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[simulator.v1.chat_pb2.DisconnectResponse, collections.abc.Awaitable[simulator.v1.chat_pb2.DisconnectResponse]]:
         """Ends the session of a user: userDisconnected."""
+
+    @abc.abstractmethod
+    def ListUsers(
+        self,
+        request: simulator.v1.chat_pb2.ListUsersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[simulator.v1.chat_pb2.ListUsersResponse, collections.abc.Awaitable[simulator.v1.chat_pb2.ListUsersResponse]]:
+        """Says what users are called: those of this service and of the plays, as long as they are known."""
 
 def add_ChatServicer_to_server(servicer: ChatServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

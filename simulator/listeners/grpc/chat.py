@@ -7,6 +7,7 @@ from simulator.listeners.grpc.limits import MAX_PARTY_MEMBERS
 from simulator.listeners.grpc.requests import Checks
 from simulator.scenario.chat_service import SendOutcome
 from simulator.scenario.errors import MessageTooLong, ScenarioError
+from simulator.scenario.known_users import KnownUsers
 from simulator.scenario.live_chat import LiveChat
 from simulator.v1 import chat_pb2
 
@@ -20,8 +21,9 @@ OUTCOMES = {
 class ChatServicer:
     """One method for each of the service; `LiveChat` does the work."""
 
-    def __init__(self, chat: LiveChat) -> None:
+    def __init__(self, chat: LiveChat, users: KnownUsers) -> None:
         self._chat = chat
+        self._users = users
 
     async def connect(self, request: chat_pb2.ConnectRequest) -> chat_pb2.ConnectResponse:
         """Open a session for a user."""
@@ -81,3 +83,13 @@ class ChatServicer:
         except ScenarioError as error:
             raise FieldError("user", error) from None
         return chat_pb2.DisconnectResponse()
+
+    async def list_users(self, request: chat_pb2.ListUsersRequest) -> chat_pb2.ListUsersResponse:
+        """Say what users are called."""
+        if request.name:
+            known = dict.fromkeys(sorted(self._users.ids_of(request.name)), request.name)
+        else:
+            known = self._users.names()
+        return chat_pb2.ListUsersResponse(
+            users=[chat_pb2.User(user_id=user_id, name=name) for user_id, name in known.items()]
+        )

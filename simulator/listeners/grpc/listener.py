@@ -29,6 +29,7 @@ from simulator.listeners.grpc.reflection import reflection_handlers
 from simulator.listeners.grpc.scenarios import ScenariosServicer
 from simulator.log import TopicLog
 from simulator.publishing import Publisher
+from simulator.scenario.known_users import KnownUsers
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.player import Player
 from simulator.v1 import broker_pb2, chat_pb2, handlers_pb2, kafka_pb2, scenarios_pb2
@@ -73,6 +74,7 @@ class GrpcListener:
         publisher: Publisher,
         player: Player,
         chat: LiveChat,
+        users: KnownUsers,
         control: Control,
         kafka: KafkaBrokers | None = None,
         targets: Targets | None = None,
@@ -90,7 +92,7 @@ class GrpcListener:
         self._servicers = (
             BrokerServicer(catalog, log, publisher, control),
             ScenariosServicer(player, catalog, speed),
-            ChatServicer(chat),
+            ChatServicer(chat, users),
             KafkaServicer(kafka),
             HandlersServicer(targets),
         )

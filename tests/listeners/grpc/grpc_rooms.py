@@ -19,6 +19,7 @@ from simulator.log import Retention, TopicInfo, TopicLog
 from simulator.log.group_info import GroupInfo, describe_groups
 from simulator.publishing import Publisher
 from simulator.scenario.clock import VirtualClock
+from simulator.scenario.known_users import KnownUsers
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.player import Player
 from simulator.snapshots import Snapshots
@@ -57,6 +58,7 @@ class Rooms:
             publisher=self.publisher,
             player=self.player,
             chat=self.chat,
+            users=KnownUsers(self.player, self.chat),
             control=self,
             speed=speed,
         )

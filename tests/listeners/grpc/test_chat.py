@@ -7,6 +7,7 @@ import orjson
 import pytest
 from grpc_rooms import ALICE, BOB, Server, fails, violations
 
+from simulator.scenario import load_script
 from simulator.v1 import chat_pb2
 
 Code = grpc.StatusCode
@@ -121,3 +122,19 @@ async def test_what_cannot_be_done(
 async def test_a_full_log_is_no_fault_of_the_user(server: Server) -> None:
     server.log.max_bytes = 10
     await fails(connect(server, "alice"), Code.RESOURCE_EXHAUSTED, "full")
+
+
+async def test_users_are_listed_by_the_names_that_stories_and_calls_gave_them(
+    server: Server,
+) -> None:
+    alice = await connect(server, "alice")
+    play = server.rooms.player.start(load_script("party_chat"), seed=7)
+    await play.wait()
+    listed = await server.chat.ListUsers(chat_pb2.ListUsersRequest())
+    known = {user.user_id: user.name for user in listed.users}
+    assert known[alice.user_id] == "alice"
+    assert {known[user_id] for user_id in play.users.values()} == set(play.users)
+    both = await server.chat.ListUsers(chat_pb2.ListUsersRequest(name="alice"))
+    assert {user.user_id for user in both.users} == {alice.user_id, play.users["alice"]}
+    nobody = await server.chat.ListUsers(chat_pb2.ListUsersRequest(name="zoe"))
+    assert list(nobody.users) == []
