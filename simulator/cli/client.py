@@ -48,7 +48,16 @@ def _without_field(details: str) -> str:
 
 
 class ServerError(SimulatorError):
-    """A running simulator refuses a call, or does not answer."""
+    """A running simulator refuses a call, or does not answer.
+
+    `details` is the text of the server, which begins with the field of the request; `is_refusal`
+    says that the request itself is wrong.
+    """
+
+    def __init__(self, text: str, details: str = "", *, is_refusal: bool = False) -> None:
+        self.details = details
+        self.is_refusal = is_refusal
+        super().__init__(text)
 
 
 class Client:
@@ -165,7 +174,9 @@ class Client:
         try:
             yield
         except grpc.RpcError as error:
-            raise ServerError(self._explain(error)) from None
+            refused = error.code() is grpc.StatusCode.INVALID_ARGUMENT
+            details = error.details() or ""
+            raise ServerError(self._explain(error), details, is_refusal=refused) from None
 
     def _explain(self, error: grpc.RpcError) -> str:
         code, details = error.code(), error.details() or ""
@@ -226,3 +237,16 @@ def record_of(record: record_pb2.Record) -> Record:
         position=record.position,
         unchecked=record.unchecked,
     )
+
+
+def publish_record(record: Record, topic: str) -> broker.PublishRecord:
+    """Return a record of the log as one to publish; its key decides where it goes."""
+    published = broker.PublishRecord(
+        topic=topic,
+        key=record.key,
+        headers=[record_pb2.Header(name=name, value=value) for name, value in record.headers],
+        timestamp_ms=record.timestamp,
+    )
+    if record.value is not None:
+        published.raw = record.value
+    return published

@@ -15,9 +15,10 @@ from simulator.cli.delivery_options import delivery_options, settings_of, target
 from simulator.cli.delivery_stories import Stories
 from simulator.cli.delivery_tables import fit_lines, report_lines
 from simulator.cli.failures import CommandFailed
-from simulator.cli.play import PlayCommand, Wishes, play_there, summary_of
+from simulator.cli.play import PlayCommand, summary_of
 from simulator.cli.specs import spec_option, topic_options
 from simulator.cli.terminal import Progress
+from simulator.cli.wishes import Wishes, playable
 
 if TYPE_CHECKING:
     from simulator.handlers import DeliveryReport, DeliverySettings
@@ -82,7 +83,7 @@ def deliver(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Play STORIES, of the library by name or scripts by path, and deliver every event.
+    """Play STORIES, of the library by name, scripts by path or records, and deliver every event.
 
     Each event is one call of OnMessage, in the typed form that the app was generated for. The exit
     status is 1 if an event is given up or not delivered in time.
@@ -219,7 +220,8 @@ async def _deliver(
 
 
 async def _play(sim: AsyncSimulator, story: str, wanted: Stories, *, quiet: bool) -> None:
-    outcome = await sim.start_play(story, seed=wanted.seed, start=wanted.start).wait()
+    played = playable(story, (), sim)
+    outcome = await sim.start_play(played, seed=wanted.seed, start=wanted.start).wait()
     summary = summary_of(outcome)
     if not quiet:
         click.echo(summary.head())
@@ -241,6 +243,7 @@ def _there(
 ) -> tuple[list[DeliveryReport], str]:
     """Deliver what is there until all that the stories make is; without stories, until Ctrl-C."""
     from simulator.cli.delivery_server import LOOK_EVERY_S, DeliveryClient
+    from simulator.cli.play_there import play_there
     from simulator.handlers import NotDelivered
 
     with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from simulator.cli.wishes import playable
 from simulator.handlers import Chaos, DeliverySettings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def differing_answers(wanted: Stories, target: str, settings: DeliverySett
     chaos = Chaos(duplicate=True, shuffle=True)
     async with AsyncSimulator(wanted.settings()) as sim:
         for story in wanted.names:
-            await sim.play(story, seed=wanted.seed, start=wanted.start)
+            await sim.play(playable(story, (), sim), seed=wanted.seed, start=wanted.start)
         for number, each in enumerate((settings, replace(settings, chaos=chaos))):
             once = replace(each, group=f"idempotency-{number}")
             sim.handlers.add(target, once, answered=hears(number))

@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from simulator.cli import failures, options
 from simulator.cli.specs import catalog_of, spec_option, topic_options
-from simulator.cli.summary import Summary
+from simulator.cli.summary import Summary, how_far
 from simulator.cli.terminal import Progress, warn
+from simulator.cli.wishes import RECORDS, Wishes, playable
 
 if TYPE_CHECKING:
     from simulator.clusters import ClusterWriter
-    from simulator.scenario import Script
     from simulator.scenario.player import Outcome
     from simulator.simulator import AsyncSimulator
-    from simulator.v1.scenarios_pb2 import PlayProgress, PlayRequest
 
 _LOOK_EVERY_S: Final = 0.1
 _WRITE_AT_ONCE: Final = 1000
 
 _KEPT_BEHIND: Final = 20_000
 """Records of a topic that stay beyond what is written: `duplicate` reaches back to them."""
-
-RECORDS: Final = ".jsonl"
-"""How a file ends that has records, as `simulator record` writes them, instead of a script."""
-
-
-class Wishes(NamedTuple):
-    """What the command line says about a play."""
-
-    story: str
-    seed: int | None
-    start: str | None
-    speed: float | None
-    variables: dict[str, Any]
-    validate: bool
-    cluster: str | None = None
-    shard: str | None = None
-    specs: Sequence[Path] = ()
-    topic_prefix: str = ""
-    topic_separator: str = "."
-    topics: Sequence[str] = ()
 
 
 class PlayCommand(click.Command):
@@ -76,8 +52,8 @@ class PlayCommand(click.Command):
     "--speed",
     type=options.Speed(),
     metavar="N|max",
-    help="Seconds of the story per real second; by default max, and on a running simulator "
-    "whatever it was started with.",
+    help="Seconds of the story per real second; by default max, and for a script on a running "
+    "simulator whatever that was started with.",
 )
 @click.option(
     "--var",
@@ -92,8 +68,8 @@ class PlayCommand(click.Command):
     type=options.Server(),
     metavar="[HOST:PORT]",
     help=f"Play on a running simulator, {options.DEFAULT_SERVER} unless an address follows or "
-    f"{options.SERVER_VARIABLE} is set; STORY may include files of the library only. Otherwise "
-    "the story plays in this process.",
+    f"{options.SERVER_VARIABLE} is set; a script may include files of the library only, records "
+    "are sent one after the other. Otherwise the story plays in this process.",
 )
 @click.option(
     "--to",
@@ -156,8 +132,10 @@ def play(
         raise click.UsageError(
             "--topic-prefix is a setting of the server: simulator serve --topic-prefix", ctx
         )
-    if server is not None and (topics or story.endswith(RECORDS)):
-        raise click.UsageError("--topic and records are for plays here: leave --server out", ctx)
+    if server is not None and topics:
+        raise click.UsageError("--topic is for plays here: leave --server out", ctx)
+    if server is not None and variables and story.endswith(RECORDS):
+        raise click.UsageError("records have no variables: leave --var out", ctx)
     wishes = Wishes(
         story,
         seed,
@@ -182,6 +160,8 @@ def play(
                 "--no-validate is a setting of the server: simulator serve --no-validate", ctx
             )
         else:
+            from simulator.cli.play_there import play_there
+
             summary = play_there(server, wishes, progress, as_json=as_json)
     if not quiet:
         # With --json, standard output belongs to the program that reads it.
@@ -209,12 +189,8 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             topic_separator=wishes.topic_separator,
         )
     ) as sim:
-        story, topics = _story(wishes, sim)
-        for topic in topics:
-            if not sim.log.has_topic(sim.catalog.topic(topic)):
-                sim.create_topic(topic)
         play = sim.start_play(
-            story,
+            playable(wishes.story, wishes.topics, sim),
             seed=wishes.seed,
             start=wishes.start,
             speed=wishes.speed,
@@ -226,7 +202,7 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
         ended = asyncio.ensure_future(play.wait())
         while not ended.done():
             await asyncio.wait({ended}, timeout=_LOOK_EVERY_S)
-            progress.update(lambda: _how_far(play.name, play.events, play.story_time_ns))
+            progress.update(lambda: how_far(play.name, play.events, play.story_time_ns))
             if write is not None:
                 write()
         if writer is not None:
@@ -235,20 +211,6 @@ async def _play_here(wishes: Wishes, progress: Progress, *, as_json: bool) -> Su
             progress.clear()
             click.echo(f"{sent:,} events written to {wishes.cluster}", err=True)
         return summary_of(ended.result())._replace(real_s=time.monotonic() - begin)
-
-
-def _story(wishes: Wishes, sim: AsyncSimulator) -> tuple[str | Script, Sequence[str]]:
-    """Return the story, records among them as one, and the topics that it needs."""
-    if not wishes.story.endswith(RECORDS):
-        return wishes.story, wishes.topics
-    from simulator.recording import Pace, happenings, precision_of, record_lines, recording, story
-
-    with Path(wishes.story).open("rb") as file:
-        records = list(record_lines.records(file, wishes.story))
-    happened = happenings(records, precision_of(records), Pace())
-    recorded = recording(happened, sim.catalog)
-    name = Path(wishes.story).stem
-    return story(recorded, name, wishes.story), [*recorded.topics, *wishes.topics]
 
 
 def _cluster_writer(wishes: Wishes, progress: Progress) -> ClusterWriter:
@@ -298,88 +260,3 @@ def summary_of(outcome: Outcome) -> Summary:
         warnings=outcome.warnings,
         refusals=outcome.refusals,
     )
-
-
-# --- on a running simulator ----------------------------------------------------------------
-
-
-def play_there(server: str, wishes: Wishes, progress: Progress, *, as_json: bool) -> Summary:
-    """Play a story on a running simulator, and sum it up."""
-    from simulator.cli.client import Client
-
-    request, name = _request(wishes)
-    last: PlayProgress | None = None
-    begin, begin_ns = time.monotonic(), 0
-    with Client(server) as client:
-        for now in client.play(request):
-            time_ns = now.story_time.ToNanoseconds()
-            begin_ns = begin_ns or time_ns
-            last = now
-            if as_json:
-                click.echo(_progress_line(now))
-            progress.update(lambda: _how_far(name, now.events, time_ns))  # noqa: B023
-    if last is None:
-        raise failures.CommandFailed(f"{server} did not say how the story went")
-    return Summary(
-        name=name,
-        state=_state(last),
-        events=dict(sorted(last.events.items())),
-        problems=[text.replace("<request>", wishes.story) for text in last.problems],
-        warnings=[text.replace("<request>", wishes.story) for text in last.warnings],
-        story_s=(last.story_time.ToNanoseconds() - begin_ns) / 1e9,
-        real_s=time.monotonic() - begin,
-    )
-
-
-def _request(wishes: Wishes) -> tuple[PlayRequest, str]:
-    """Return what to ask of the server, and the name of the story."""
-    from google.protobuf.json_format import ParseDict
-    from google.protobuf.struct_pb2 import Value
-
-    from simulator.cli.sending import LibraryFiles
-    from simulator.instants import instant_ns
-    from simulator.scenario.parser import load_script, parse_script
-    from simulator.v1.scenarios_pb2 import PlayRequest
-
-    request = PlayRequest(seed=wishes.seed, speed=wishes.speed)
-    if _is_path(wishes.story):
-        # The server may run elsewhere and not find the file; mistakes are found here, all of them.
-        name = load_script(wishes.story, catalog=catalog_of(wishes.specs)).name
-        request.yaml = Path(wishes.story).read_text("utf-8")
-        parse_script(request.yaml, file=wishes.story, resolver=LibraryFiles(wishes.story))
-    else:
-        request.name = name = wishes.story
-    if wishes.start is not None:
-        request.start.FromNanoseconds(instant_ns(wishes.start))
-    for variable, value in wishes.variables.items():
-        request.variables[variable].CopyFrom(ParseDict(value, Value()))
-    return request, name
-
-
-def _is_path(story: str) -> bool:
-    return "/" in story or os.sep in story or story.endswith((".yaml", ".yml"))
-
-
-def _state(progress: PlayProgress) -> str:
-    from simulator.v1.scenarios_pb2 import PlayState
-
-    return PlayState.Name(progress.state).removeprefix("PLAY_STATE_").lower()
-
-
-def _progress_line(progress: PlayProgress) -> str:
-    return json.dumps(
-        {
-            "play": progress.play_id,
-            "name": progress.name,
-            "state": _state(progress),
-            "events": dict(sorted(progress.events.items())),
-            "story_time": progress.story_time.ToJsonString(),
-            "problems": list(progress.problems),
-            "warnings": list(progress.warnings),
-        }
-    )
-
-
-def _how_far(name: str, events: Mapping[str, int], time_ns: int) -> str:
-    now = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
-    return f"{name}: {sum(events.values()):,} events, story time {now:%Y-%m-%d %H:%M:%S}"

@@ -194,20 +194,11 @@ def _stream(client: Client, file: IO[bytes], pattern: PublishRecord, *, validate
 
 def _recorded(line: bytes, file: str, number: int) -> PublishRecord:
     """Read a line that has a whole record; its key decides where it goes. Raises NotARecord."""
+    from simulator.cli.client import publish_record
     from simulator.recording import record_lines
-    from simulator.v1.broker_pb2 import PublishRecord
-    from simulator.v1.record_pb2 import Header
 
     record = record_lines.record(line, file, number)
-    produced = PublishRecord(
-        topic=record.topic,
-        key=record.key,
-        headers=[Header(name=name, value=value) for name, value in record.headers],
-        timestamp_ms=record.timestamp,
-    )
-    if record.value is not None:
-        produced.raw = record.value
-    return produced
+    return publish_record(record, record.topic)
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import click
@@ -98,3 +99,9 @@ def readable_seconds(seconds: float) -> str:
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min"
+
+
+def how_far(name: str, events: Mapping[str, int], time_ns: int) -> str:
+    """Return what a play that goes on has come to: its events, and its time (nanoseconds)."""
+    now = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
+    return f"{name}: {sum(events.values()):,} events, story time {now:%Y-%m-%d %H:%M:%S}"

@@ -5,9 +5,10 @@ from simulator.recording.pseudonyms import Pseudonyms
 from simulator.recording.record_lines import NotARecord
 from simulator.recording.steps import Recording, recording
 from simulator.recording.story_writer import script_text, story
-from simulator.recording.timing import Pace, happenings, in_order, precision_of
+from simulator.recording.timing import Happening, Pace, happenings, in_order, placed, precision_of
 
 __all__ = [
+    "Happening",
     "NotARecord",
     "Pace",
     "Pseudonyms",
@@ -15,6 +16,7 @@ __all__ = [
     "actors",
     "happenings",
     "in_order",
+    "placed",
     "precision_of",
     "recording",
     "script_text",

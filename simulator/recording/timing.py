@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -84,11 +84,15 @@ def precision_of(records: Iterable[Record]) -> Precision:
     return "seconds" if finest == 0 else "milliseconds" if finest <= 3 else "nanoseconds"
 
 
-def happenings(records: Sequence[Record], precision: Precision, pace: Pace) -> list[Happening]:
+def happenings(records: Iterable[Record], precision: Precision, pace: Pace) -> list[Happening]:
     """Place records, in their order, in time, at another pace if wanted."""
+    return list(placed(records, precision, pace))
+
+
+def placed(records: Iterable[Record], precision: Precision, pace: Pace) -> Iterator[Happening]:
+    """The same, one after the other."""
     unit = UNITS[precision]
     step = min(unit, UNITS["milliseconds"])
-    found: list[Happening] = []
     first: int | None = None
     latest = before = now = 0
     for record in records:
@@ -109,8 +113,7 @@ def happenings(records: Sequence[Record], precision: Precision, pace: Pace) -> l
         lag = at - (written if own is None else own)
         if 0 < lag < unit and at // unit * unit == own:
             lag = 0  # the precision cuts it off again
-        found.append(Happening(record, event, now, lag, now - at))
-    return found
+        yield Happening(record, event, now, lag, now - at)
 
 
 def event_of(record: Record) -> dict[str, Any] | None:

@@ -214,12 +214,6 @@ def test_nobody_answers(scheme: str, tmp_path: Path) -> None:
     assert where in done.stderr
 
 
-def test_lines_cannot_be_played_on_a_server() -> None:
-    done = run("play", "all.jsonl", "--server", "1")
-    assert done.returncode == 2
-    assert "leave --server out" in done.stderr
-
-
 def test_a_key_from_the_environment(source: str, tmp_path: Path) -> None:
     files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
     record(source, files[0], "--key", "secret")
