@@ -43,6 +43,7 @@ RETRIED_CODES: Final = frozenset(
 )
 
 MAX_BATCH: Final = 10_000
+MAX_SECONDS: Final = 86_400
 
 _TARGET: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
 _METADATA_NAME: Final = re.compile(r"[a-z0-9._-]+(?<!-bin)")
@@ -87,12 +88,13 @@ class DeliverySettings:
 
     `group`: whose committed offsets say how far the delivery is, `handlers.<target>` by default.
     `topics`: of these alone. `start`: where a group without offsets begins. `batch_size`: events
-    taken at once, and calls in flight at once unless `ordered`. `retried_codes`: which answers are
-    tried again; `retry_batch`: with the whole batch, as the platform does, or alone. `attempts`:
-    of a batch, no bound by default. `backoff_s`, `max_backoff_s`: seconds before the second attempt
-    and, doubling, before any. `deadline_s`: of each call. `dead_letters`: a topic for what is given
-    up and what cannot be sent; it is created. `trace_headers`: whether calls carry B3 and W3C
-    headers. `metadata`: further headers.
+    taken at once, and calls in flight at once up to 500, unless `ordered`. `retried_codes`: which
+    answers are tried again; `retry_batch`: with the whole batch, as the platform does, or alone.
+    `attempts`: of a batch, no bound by default. `backoff_s`, `max_backoff_s`: seconds before the
+    second attempt and, doubling, before any; less for an app that was not there and has come.
+    `deadline_s`: of each call. `dead_letters`: a topic for what is given up and what cannot be
+    sent; it is created. `trace_headers`: whether calls carry B3 and W3C headers. `metadata`:
+    further headers.
     """
 
     group: str | None = None
@@ -121,8 +123,11 @@ class DeliverySettings:
         if not 0 < self.backoff_s <= self.max_backoff_s:
             rule = f"use more than 0, and at most max_backoff_s={self.max_backoff_s}"
             raise InvalidDeliverySetting("backoff_s", self.backoff_s, rule)
-        if not 0 < self.deadline_s < float("inf"):
-            raise InvalidDeliverySetting("deadline_s", self.deadline_s, "use more than 0 seconds")
+        for name in ("max_backoff_s", "deadline_s"):
+            seconds = getattr(self, name)
+            if not 0 < seconds <= MAX_SECONDS:
+                rule = f"use more than 0 and at most {MAX_SECONDS} seconds"
+                raise InvalidDeliverySetting(name, seconds, rule)
         for name, text in self.metadata.items():
             if _METADATA_NAME.fullmatch(name) is None or name.startswith("grpc-"):
                 rule = "use lower case letters, digits, - _ . for names, and no grpc- or -bin"

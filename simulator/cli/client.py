@@ -12,6 +12,7 @@ import grpc
 from simulator.cli import interrupts
 from simulator.errors import SimulatorError
 from simulator.log.record import Record
+from simulator.loopback import past_proxies
 from simulator.v1 import broker_pb2 as broker
 from simulator.v1 import chat_pb2, record_pb2, scenarios_pb2
 from simulator.v1.broker_pb2_grpc import BrokerStub
@@ -31,15 +32,10 @@ _REQUEST_FIELD: Final = re.compile(
 )
 """How an error begins that names the request's field: the command line has no such fields."""
 
-_LOOPBACK: Final = ("127.", "localhost:", "[::1]:")
-
 
 def channel_options(target: str) -> list[tuple[str, int]]:
     """Return the options of a connection to a simulator."""
-    options = [("grpc.max_receive_message_length", -1)]
-    if target.startswith(_LOOPBACK):
-        options.append(("grpc.enable_http_proxy", 0))  # a proxy cannot reach this machine
-    return options
+    return [("grpc.max_receive_message_length", -1), *past_proxies(target)]
 
 
 def _without_field(details: str) -> str:

@@ -70,7 +70,7 @@ def delivery_options(command: F) -> F:
                 metavar="N",
                 default=500,
                 show_default=True,
-                help="Events taken at once, all of them in flight together.",
+                help="Events taken at once; up to 500 of them are in flight together.",
             ),
             click.option("--ordered", is_flag=True, help="One call at a time, in order."),
             click.option(

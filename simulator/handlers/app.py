@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import grpc
 import grpc.aio
+
+from simulator.loopback import past_proxies
 
 OK: Final = "OK"
 
 _OPTIONS: Final = (
     # An app that a developer restarts should be found again at once.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
+    # For so long it may take to answer for the first time: far away, or busy with starting up.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_retries", 0),
 )
+
+_CONNECTED: Final = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE)
+"""There is a connection, or there was one at the last call, which the app has ended."""
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -36,7 +44,7 @@ class App:
     def __init__(self, target: str, deadline_s: float) -> None:
         self.target = target
         self._deadline_s = deadline_s
-        self.channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
+        self.channel = grpc.aio.insecure_channel(target, options=(*_OPTIONS, *past_proxies(target)))
         self._calls: dict[str, Any] = {}
 
     async def on_message(self, service: str, event: bytes, metadata: Metadata) -> Answer:
@@ -50,12 +58,23 @@ class App:
             answered = await call(event, timeout=self._deadline_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             code, detail = error.code().name, error.details() or ""
-        except grpc.aio.UsageError as error:
+        except grpc.aio.BaseError as error:
             code, detail = "UNAVAILABLE", str(error)
         else:
-            if answered and not _is_message(answered):
+            if answered is None:
+                code, detail = "INTERNAL", "the app answered with OK, and with no message"
+            elif answered and not _is_message(answered):
                 code, detail = "INTERNAL", "the app answered with bytes that are no message"
         return Answer(code, detail, (time.perf_counter() - began) * 1000)
+
+    async def back_off(self, seconds: float) -> None:
+        """Wait; for less where there is no connection, and one is made meanwhile."""
+        if self.channel.get_state() in _CONNECTED:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.channel.channel_ready()
 
     async def close(self) -> None:
         """Let go of the connection; calls in flight end."""

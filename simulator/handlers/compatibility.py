@@ -18,6 +18,7 @@ import grpc.aio
 
 from simulator.catalog import Catalog, CatalogError, MessageType
 from simulator.errors import SimulatorError
+from simulator.loopback import past_proxies
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -51,7 +52,7 @@ class EventFit:
 
 async def check_app(target: str, catalog: Catalog, timeout: float = 5.0) -> list[EventFit]:
     """How every event of the catalogue fits an app; raises ReflectionUnavailable."""
-    async with grpc.aio.insecure_channel(target) as channel:
+    async with grpc.aio.insecure_channel(target, options=past_proxies(target)) as channel:
         try:
             async with asyncio.timeout(timeout):
                 offered, files = await _offered(channel, catalog)

@@ -34,6 +34,9 @@ from simulator.scenario.randomness import Randomness
 UNIMPLEMENTED: Final = "UNIMPLEMENTED"
 TOGETHER: Final = 25
 """Events that are made ready at once: the app has them while the next are made ready."""
+IN_FLIGHT: Final = 500
+"""Calls at once, as on the platform (facts, section 4). Servers on gRPC's C core cancel what comes
+when a thousand calls wait (`grpc.server_max_pending_requests`)."""
 
 logger = logging.getLogger("simulator.handlers")
 
@@ -76,7 +79,7 @@ class Delivery:
         self._bury = bury
         self._answered = answered
         self._app = App(target, settings.deadline_s)
-        self._topics = tuple(map(catalog.topic, settings.topics)) or tuple(catalog.channels)
+        self.topics = tuple(map(catalog.topic, settings.topics)) or tuple(catalog.channels)
         self._task: asyncio.Task[None] | None = None
         self._state = DeliveryState.STOPPED
         self._reason = ""
@@ -101,8 +104,7 @@ class Delivery:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait({task})
         self._log.cancel_wait(self._wake.set)
         self._state = DeliveryState.STOPPED
         await self._app.close()
@@ -137,6 +139,11 @@ class Delivery:
         await self._changes.wait_for(holds)
 
     @property
+    def stopped(self) -> bool:
+        """Whether it brings no more: it was stopped, or something unexpected has ended it."""
+        return self._state is DeliveryState.STOPPED
+
+    @property
     def idle(self) -> bool:
         """Whether everything that is there has been dealt with."""
         return self._state is DeliveryState.IDLE and self._lag() == 0
@@ -153,7 +160,7 @@ class Delivery:
         """The partitions that there are of its topics."""
         return {
             (topic, index)
-            for topic in self._topics
+            for topic in self.topics
             if self._log.has_topic(topic)
             for index in range(len(self._log.topic(topic).partitions))
         }
@@ -202,6 +209,7 @@ class Delivery:
             if records:
                 await self._deliver(records)
                 self._commit(cursor)
+                self._reason = ""
                 self._changes.notify()
                 continue
             self._commit(cursor)
@@ -212,7 +220,7 @@ class Delivery:
     async def _wait_for_more(self, cursor: Cursor) -> None:
         """Return when there is more to read, or the topics have changed."""
         self._wake.clear()
-        self._log.wait(self._wake.set, self._topics)
+        self._log.wait(self._wake.set, self.topics)
         with suppress(TopicDeleted):
             if cursor.at_end and cursor.offsets.keys() == self._places():
                 await self._wake.wait()
@@ -251,7 +259,7 @@ class Delivery:
             self._state = DeliveryState.BACKING_OFF
             self._reason = f"{parcel.name}: {answer.code}: {answer.detail}".rstrip(": ")
             self._changes.notify()
-            await asyncio.sleep(self.settings.backoff(attempt))
+            await self._app.back_off(self.settings.backoff(attempt))
             attempt += 1
             whole = batch if self.settings.retry_batch else [each for each, _ in failed]
             pending = [each for each in whole if not each.closed]
@@ -280,10 +288,17 @@ class Delivery:
                 if not await send(parcel):
                     again.update((each, again[parcel]) for each in calls if each not in again)
         else:
+            room = asyncio.Semaphore(IN_FLIGHT)
+
+            async def send_and_make_room(parcel: Parcel) -> None:
+                await send(parcel)
+                room.release()
+
             async with asyncio.TaskGroup() as sending:
                 while together := list(islice(calls, TOGETHER)):
                     for parcel in together:
-                        sending.create_task(send(parcel))
+                        await room.acquire()
+                        sending.create_task(send_and_make_room(parcel))
                     await asyncio.sleep(0)
         return list(again.items())
 

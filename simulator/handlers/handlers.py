@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from simulator.catalog import Catalog
@@ -13,7 +13,7 @@ from simulator.errors import SimulatorError
 from simulator.handlers.changes import Changes
 from simulator.handlers.delivery import Answered, Delivery
 from simulator.handlers.following import Following
-from simulator.handlers.report import DeliveryReport, Outcome
+from simulator.handlers.report import DeliveryReport, DeliveryState, Outcome
 from simulator.log import Record, TopicLog
 from simulator.scenario.randomness import Randomness
 from simulator.suggestions import closest, did_you_mean
@@ -84,8 +84,6 @@ class Handlers:
                 hint = did_you_mean(closest(topic, self.catalog.channels))
                 raise HandlerError(f"topic {topic} has no events that could be delivered{hint}")
         dead = settings.dead_letters
-        if dead is not None and not self._log.has_topic(dead):
-            self._log.create_topic(dead)
         delivery = Delivery(
             target,
             settings,
@@ -97,6 +95,15 @@ class Handlers:
             noted=self._noted,
             answered=answered,
         )
+        for other in self._deliveries.values():
+            if other.group == delivery.group:
+                text = f"group {other.group} is that of {other.target}: give {target} its own"
+                raise HandlerError(text)
+        if dead in delivery.topics:
+            text = f"dead letters cannot go to {dead}, from where they would be delivered again"
+            raise HandlerError(f"{text}: name another topic")
+        if dead is not None and not self._log.has_topic(dead):
+            self._log.create_topic(dead)
         self._deliveries[target] = delivery
         delivery.start()
         return delivery
@@ -162,51 +169,39 @@ class Handlers:
         Waits up to `timeout` real seconds; NotDelivered if it is not handled by then, or given up,
         and where no target is there or none of them implements it.
         """
-        if not self._deliveries:
+        waited = list(self._deliveries.values())
+        if not waited:
             raise NotDelivered("no target is there to deliver to: add one first")
-        waiting = [
-            delivery.wait_for(lambda d=delivery: d.outcome(event_id) is not None)  # type: ignore[misc]
-            for delivery in self._deliveries.values()
-        ]
-        try:
-            async with asyncio.timeout(timeout):
-                await asyncio.gather(*waiting)
-        except TimeoutError:
-            pass
-        outcomes = {d.target: d.outcome(event_id) for d in self._deliveries.values()}
+        over = await _over(timeout, waited, lambda delivery: delivery.outcome(event_id) is not None)
+        outcomes = [delivery.outcome(event_id) for delivery in waited]
         good = {Outcome.HANDLED, Outcome.UNIMPLEMENTED}
-        if not good.issuperset(outcomes.values()) or Outcome.HANDLED not in outcomes.values():
-            late = None in outcomes.values()
-            raise NotDelivered(self._why_not(event_id, outcomes, timeout), late=late)
+        if not good.issuperset(outcomes) or Outcome.HANDLED not in outcomes:
+            within = f" within {timeout:g} s" if over else ""
+            lines = [f"event {event_id} was not handled{within}:"]
+            for delivery, outcome in zip(waited, outcomes, strict=True):
+                told = "not sent" if outcome is None else outcome.value.replace("_", " ")
+                standing = delivery.report().standing
+                lines.append(f"  {delivery.target}: {told}; the delivery is {standing}")
+            raise NotDelivered("\n".join(lines), late=over)
 
     async def wait_idle(self, timeout: float = 5.0, target: str | None = None) -> None:
-        """Return when a target, or every one, has dealt with all that is there; NotDelivered."""
-        waited = self._deliveries.values() if target is None else [self._delivery(target)]
-        try:
-            async with asyncio.timeout(timeout):
-                for delivery in list(waited):
-                    await delivery.wait_for(lambda d=delivery: d.idle)  # type: ignore[misc]
-        except TimeoutError:
-            lines = [
-                f"  {report.target}: {report.lag} to come, {report.standing}"
-                for report in self.reports()
-            ]
-            text = "\n".join([f"not everything was delivered within {timeout:g} s:", *lines])
-            raise NotDelivered(text, late=True) from None
+        """Return when a target, or every one, has dealt with all that is there.
+
+        Waits up to `timeout` real seconds; NotDelivered if more is to come then, or if a target
+        that it waits for is removed before.
+        """
+        waited = list(self._deliveries.values()) if target is None else [self._delivery(target)]
+        over = await _over(timeout, waited, lambda delivery: delivery.idle)
+        reports = [delivery.report() for delivery in waited]
+        if over or any(r.state is DeliveryState.STOPPED and r.lag for r in reports):
+            within = f" within {timeout:g} s" if over else ""
+            lines = [f"not everything was delivered{within}:"]
+            lines += [f"  {r.target}: {r.lag} to come, {r.standing}" for r in reports]
+            raise NotDelivered("\n".join(lines), late=over)
 
     def _noted(self, target: str, event_id: str, outcome: Outcome) -> None:
         for following in self._followers:
             following.note(target, event_id, outcome)
-
-    def _why_not(
-        self, event_id: str, outcomes: Mapping[str, Outcome | None], timeout: float
-    ) -> str:
-        lines = [f"event {event_id} was not handled within {timeout:g} s:"]
-        for target, outcome in outcomes.items():
-            standing = self._deliveries[target].report().standing
-            told = "not sent" if outcome is None else outcome.value.replace("_", " ")
-            lines.append(f"  {target}: {told}; the delivery is {standing}")
-        return "\n".join(lines)
 
     def _burying(self, topic: str | None) -> Callable[[Record, str], None]:
         def bury(record: Record, reason: str) -> None:
@@ -226,3 +221,16 @@ class Handlers:
                 logger.warning("%s cannot go to %s: %s", place, topic, error)
 
         return bury
+
+
+async def _over(
+    timeout: float, deliveries: Sequence[Delivery], holds: Callable[[Delivery], bool]
+) -> bool:
+    """Wait until it holds for each, or that has stopped; whether the time was over before."""
+    try:
+        async with asyncio.timeout(timeout):
+            for delivery in deliveries:
+                await delivery.wait_for(lambda each=delivery: each.stopped or holds(each))  # type: ignore[misc]
+    except TimeoutError:
+        return True
+    return False

@@ -14,6 +14,7 @@ from simulator.clusters.asking import ANSWER_S as CONNECT_S
 from simulator.clusters.writer import NO_CLIENT, ClusterUnavailable
 from simulator.errors import SimulatorError
 from simulator.log import Record
+from simulator.loopback import past_proxies
 from simulator.recording.timing import UNKNOWN_POSITION
 
 if TYPE_CHECKING:
@@ -183,10 +184,7 @@ class _GrpcSource(Source):
         from simulator.v1.broker_pb2_grpc import BrokerStub
 
         self._target = address.removeprefix(GRPC_SCHEME).rstrip("/")
-        here = self._target.startswith(("127.", "localhost:", "[::1]:"))
-        options: list[tuple[str, Any]] = [("grpc.max_receive_message_length", -1)]
-        if here:
-            options.append(("grpc.enable_http_proxy", 0))  # a proxy cannot reach this machine
+        options = [("grpc.max_receive_message_length", -1), *past_proxies(self._target)]
         self._channel = grpc.insecure_channel(self._target, options=options)
         start = record_pb2.StartPosition(latest=Empty()) if latest else None
         request = broker_pb2.SubscribeRequest(topics=topics, stop_at_end=not follow)
