@@ -60,7 +60,8 @@ class Catalog:
     where the two meet: doors and the log know the whole name, stories and tests say the channel,
     and `topic` and `said` turn one into the other. Other topics are called what they are called.
 
-    `problems` says what could not be read while it was loaded; what could is here.
+    `problems` says what could not be read while it was loaded; what could is here. `notes` say what
+    was read and belongs to no event.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Catalog:
         problems: Sequence[str] = (),
         *,
         topic_prefix: str = "",
+        notes: Sequence[str] = (),
     ) -> None:
         """Where two documents have the same event of a channel, the first one counts.
 
@@ -78,6 +80,7 @@ class Catalog:
         self.title = documents[0].title if len(documents) == 1 else f"{len(documents)} documents"
         self.source = documents[0].source if len(documents) == 1 else self.title
         self.problems = tuple(problems)
+        self.notes = tuple(notes)
         self.sources = tuple(sources)
         self.topic_prefix = topic_prefix
         messages: dict[str, dict[str, MessageType]] = {}
@@ -144,7 +147,7 @@ class Catalog:
         """The same events, on topics with this prefix."""
         if prefix == self.topic_prefix:
             return self
-        return Catalog(self.sources, self.problems, topic_prefix=prefix)
+        return Catalog(self.sources, self.problems, topic_prefix=prefix, notes=self.notes)
 
     def topic(self, name: str) -> str:
         """The whole name of a topic that is said with or without the prefix."""

@@ -11,6 +11,7 @@ def irregularities(catalog: Catalog) -> list[str]:
     """One line for each, documents that could not be loaded first."""
     return [
         *catalog.problems,
+        *catalog.notes,
         *_repeated(catalog),
         *(line for message in catalog.messages for line in _of_message(message)),
     ]

@@ -21,6 +21,7 @@ from simulator.catalog.catalog import Catalog, CatalogSource
 from simulator.catalog.descriptors import Descriptors
 from simulator.catalog.document import ChannelSource, Document, MessageSource, read_document
 from simulator.catalog.errors import InvalidDocument
+from simulator.catalog.lone_services import LoneServices
 from simulator.catalog.protos import compile_protos, has_compiler
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -36,7 +37,9 @@ _IMPORT: Final = re.compile(
     rb"""^\s*import\s+(?:public\s+|weak\s+)?["']([^"']+)["']\s*;""", re.MULTILINE
 )
 
-_CACHE_FORMAT: Final = "2"
+_ON_MESSAGE: Final = re.compile(rb"\brpc\s+OnMessage\b")
+
+_CACHE_FORMAT: Final = "3"
 
 
 class _File(NamedTuple):
@@ -46,6 +49,21 @@ class _File(NamedTuple):
     root: Path
     text: bytes
     proto: Path | None
+
+
+class _Lone(NamedTuple):
+    """A `.proto` with services for events that no document stands beside; and its import root."""
+
+    path: Path
+    root: Path
+
+
+class _Loaded(NamedTuple):
+    """What was read, what could not be, and what is irregular."""
+
+    sources: list[CatalogSource]
+    problems: list[str]
+    notes: list[str]
 
 
 def load_catalog(paths: Sequence[str | Path], *, cache: Path | None = None) -> Catalog:
@@ -62,18 +80,19 @@ def load_catalog(paths: Sequence[str | Path], *, cache: Path | None = None) -> C
         names = ", ".join(str(path) for path in paths)
         reason = "; ".join(problems) or "there is no AsyncAPI document"
         raise InvalidDocument(names, "#", reason)
-    protos = {root: _protos(root, files) for root in dict.fromkeys(file.root for file in files)}
+    lone = list(_lone_protos(paths, files))
+    protos = _protos(files, lone)
     entry = (cache or _default_cache()) / f"{_fingerprint(files, protos)}.json"
-    sources = _cached(entry, problems)
-    if sources is None:
-        own: list[str] = []
-        sources = _read(files, protos, own)
-        _keep(entry, sources, own)
-        problems += own
+    loaded = _cached(entry)
+    if loaded is None:
+        loaded = _read(files, lone, protos)
+        _keep(entry, loaded)
+    sources = loaded.sources
+    problems += loaded.problems
     if not sources:
         raise InvalidDocument(", ".join(map(str, paths)), "#", "; ".join(problems))
     problems += _conflicts(sources)
-    return Catalog([*sources, *Catalog.builtin().sources], problems)
+    return Catalog([*sources, *Catalog.builtin().sources], problems, notes=loaded.notes)
 
 
 # Finding
@@ -136,29 +155,44 @@ def _imports(proto: Path) -> Iterator[str]:
                 yield name
 
 
-def _protos(root: Path, files: Sequence[_File]) -> list[Path]:
-    """The `.proto` files of the documents of a root, and all that these import below it."""
-    found = {
-        file.proto.absolute(): None
-        for file in files
-        if file.root == root and file.proto is not None
-    }
-    queue = list(found)
-    while queue:
-        for name in _imports(queue.pop()):
-            imported = root.absolute() / name
-            if imported not in found and imported.is_file() and len(found) < MAX_FILES:
-                found[imported] = None
-                queue.append(imported)
-    return sorted(found)
+def _lone_protos(paths: Sequence[str | Path], files: Sequence[_File]) -> Iterator[_Lone]:
+    """The hand-written `.proto` files in directories: services for events, without a document."""
+    known = {file.proto.absolute() for file in files if file.proto is not None}
+    for path in map(Path, paths):
+        for proto in sorted(path.rglob("*.proto"))[:MAX_FILES] if path.is_dir() else ():
+            if proto.absolute() not in known and proto.is_file():
+                known.add(proto.absolute())
+                with suppress(OSError):
+                    if _ON_MESSAGE.search(proto.read_bytes()):
+                        yield _Lone(proto, _import_root(proto, path))
+
+
+def _protos(files: Sequence[_File], lone: Sequence[_Lone]) -> dict[Path, list[Path]]:
+    """By root, the `.proto` files of its documents, the lone ones, and all that these import."""
+    roots: dict[Path, dict[Path, None]] = {file.root: {} for file in files}
+    for file in files:
+        if file.proto is not None:
+            roots[file.root][file.proto.absolute()] = None
+    for each in lone:
+        roots.setdefault(each.root, {})[each.path.absolute()] = None
+    for root, found in roots.items():
+        queue = list(found)
+        while queue:
+            for name in _imports(queue.pop()):
+                imported = root.absolute() / name
+                if imported not in found and imported.is_file() and len(found) < MAX_FILES:
+                    found[imported] = None
+                    queue.append(imported)
+    return {root: sorted(found) for root, found in roots.items()}
 
 
 # Reading
 
 
 def _read(
-    files: Sequence[_File], protos: Mapping[Path, Sequence[Path]], problems: list[str]
-) -> list[CatalogSource]:
+    files: Sequence[_File], lone: Sequence[_Lone], protos: Mapping[Path, Sequence[Path]]
+) -> _Loaded:
+    problems: list[str] = []
     documents: list[tuple[_File, Document]] = []
     for file in files:
         try:
@@ -172,11 +206,19 @@ def _read(
         compiled = compile_protos(root.absolute(), found)
         sets.update(compiled.sets)
         problems += compiled.problems
+    others = LoneServices(
+        {
+            str(each.path): sets[each.path.absolute()]
+            for each in lone
+            if each.path.absolute() in sets
+        }
+    )
     sources = []
     for file, document in documents:
         data = sets.get(file.proto.absolute()) if file.proto else None
-        sources.append(CatalogSource(document, None if data is None else Descriptors(data)))
-    return sources
+        own = None if data is None else Descriptors(data)
+        sources.append(CatalogSource(document, others.added_to(own, document)))
+    return _Loaded(sources, problems, others.left())
 
 
 def _conflicts(sources: Sequence[CatalogSource]) -> list[str]:
@@ -222,15 +264,14 @@ def _fingerprint(files: Sequence[_File], protos: Mapping[Path, Sequence[Path]]) 
     return digest.hexdigest()
 
 
-def _cached(entry: Path, problems: list[str]) -> list[CatalogSource] | None:
+def _cached(entry: Path) -> _Loaded | None:
     """What was kept; None where there is nothing, or nothing that can be read."""
     try:
         kept = orjson.loads(entry.read_bytes())
         sources = [_source(each) for each in kept["sources"]]
-        problems += kept["problems"]
+        return _Loaded(sources, list(kept["problems"]), list(kept["notes"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return sources
 
 
 def _source(kept: Mapping[str, Any]) -> CatalogSource:
@@ -253,7 +294,7 @@ def _source(kept: Mapping[str, Any]) -> CatalogSource:
     )
 
 
-def _keep(entry: Path, sources: Sequence[CatalogSource], problems: Sequence[str]) -> None:
+def _keep(entry: Path, loaded: _Loaded) -> None:
     """Write it down for the next time; a cache that cannot be written is none."""
     kept = [
         {
@@ -262,11 +303,12 @@ def _keep(entry: Path, sources: Sequence[CatalogSource], problems: Sequence[str]
             if descriptors is None
             else descriptors.descriptor_set.SerializeToString(deterministic=True).hex(),
         }
-        for document, descriptors in sources
+        for document, descriptors in loaded.sources
     ]
     partial = entry.with_suffix(f".{os.getpid()}")
     try:
-        data = orjson.dumps({"sources": kept, "problems": list(problems)})
+        told = {"problems": loaded.problems, "notes": loaded.notes}
+        data = orjson.dumps({"sources": kept, **told})
         entry.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(data)
         partial.replace(entry)
