@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
+
+from simulator.catalog import core_schema
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -35,29 +38,27 @@ class _CoreLoader(_Base):  # type: ignore[misc]
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
 
-_CORE_SCHEMA = (
-    ("null", r"~|null|Null|NULL|", "~nN"),
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
-        r"|\.(?:nan|NaN|NAN)",
-        "-+0123456789.",
-    ),
-    ("merge", r"<<", "<"),
+def _any_of(texts: Iterable[str]) -> str:
+    return "|".join(map(re.escape, texts))
+
+
+_RESOLVERS = (
+    ("null", _any_of(core_schema.NULLS), ["~", "n", "N", ""]),
+    ("bool", _any_of((*core_schema.TRUE, *core_schema.FALSE)), list("tTfF")),
+    ("int", core_schema.INTEGER, list("-+0123456789")),
+    ("float", f"{core_schema.REAL}|{core_schema.NO_JSON_NUMBER}", list("-+0123456789.")),
+    ("merge", "<<", ["<"]),
 )
-for _tag, _pattern, _first in _CORE_SCHEMA:
+"""By tag: what a plain text looks like, and what it begins with. The first that fits counts."""
+
+for _tag, _pattern, _first in _RESOLVERS:
     _CoreLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}",
-        re.compile(rf"(?:{_pattern})\Z"),
-        [*_first, ""] if _tag == "null" else list(_first),
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first
     )
 
 
 def _construct_int(loader: Any, node: Any) -> int:
-    text = loader.construct_scalar(node)
-    return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
+    return core_schema.integer(loader.construct_scalar(node))
 
 
 _CoreLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from simulator.catalog import core_schema
 from simulator.scenario.errors import Problem
 from simulator.scenario.script import Position
 from simulator.scenario.wording import quoted, shorten
@@ -42,13 +43,13 @@ MAX_NODES = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-_NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_INT = re.compile(core_schema.INTEGER)
+_FLOAT = re.compile(core_schema.REAL)
+_NOT_JSON = re.compile(core_schema.NO_JSON_NUMBER)
 _CONSTANTS: dict[str, Plain] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(core_schema.NULLS),
+    **dict.fromkeys(core_schema.TRUE, True),
+    **dict.fromkeys(core_schema.FALSE, False),
 }
 _INT_RANGE = range(-(2**63), 2**64)
 _MAX_DIGITS = 64
@@ -293,8 +294,7 @@ def _plain_value(text: str) -> Plain:
     if not text[0].isdigit() and text[0] not in "+-.":
         return text
     if _INT.fullmatch(text):
-        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        number = int(text, base) if len(text) <= _MAX_DIGITS else _INT_RANGE.stop
+        number = core_schema.integer(text) if len(text) <= _MAX_DIGITS else _INT_RANGE.stop
         if number not in _INT_RANGE:
             raise ValueError(f"{shorten(text)} does not fit into 64 bits; put it in quotes")
         return number
