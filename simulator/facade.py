@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
@@ -65,6 +66,8 @@ class Simulator:
         kafka_validation: Literal["reject", "mark", "off"] = "reject",
         handlers: Sequence[str] = (),
         max_bytes: int = DEFAULT_MAX_BYTES,
+        log: str | None = None,
+        log_topics: Sequence[str] = (),
         specs: Sequence[str | PathLike[str]] = (),
         catalog: Catalog | None = None,
         topic_prefix: str = "",
@@ -90,6 +93,8 @@ class Simulator:
             kafka_validation=kafka_validation,
             handlers=handlers,
             max_bytes=max_bytes,
+            log=log,
+            log_topics=log_topics,
             specs=specs,
             catalog=catalog,
             topic_prefix=topic_prefix,
@@ -186,10 +191,17 @@ class Simulator:
     def publish(
         self, topic: str, event: EventValue, **options: Unpack[PublishOptions]
     ) -> Published:
-        """Append one event as given; see `AsyncSimulator.publish`."""
+        """Append one event as given; see `AsyncSimulator.publish`.
+
+        Returns once an existing cluster has it, with the place that it has there.
+        """
         sim = self._sim
         __tracebackhide__ = True
-        return self._running.call(lambda: sim.publish(topic, event, **options))
+        if sim.publisher.outlet is None:
+            return self._running.call(lambda: sim.publish(topic, event, **options))
+        through = sim.publisher.through(lambda: sim.publish(topic, event, **options))
+        published, (place,) = self._running.run(through)
+        return replace(published, place=place)
 
     def events(
         self, topic: str | None = None, **conditions: Unpack[EventConditions]
@@ -416,7 +428,7 @@ class ChatControl:
 
     def connect(self, user: str) -> Session:
         """Open a session; see `LiveChat.connect`."""
-        return self._thread.call(lambda: self._chat.connect(user))
+        return self._do(lambda: self._chat.connect(user))
 
     def send(
         self,
@@ -428,9 +440,7 @@ class ChatControl:
         members: tuple[str, ...] = (),
     ) -> SendResult:
         """Write to a user or a party; see `LiveChat.send`."""
-        return self._thread.call(
-            lambda: self._chat.send(user, text, to=to, party=party, members=members)
-        )
+        return self._do(lambda: self._chat.send(user, text, to=to, party=party, members=members))
 
     def disconnect(
         self,
@@ -441,9 +451,10 @@ class ChatControl:
         forced: bool = False,
     ) -> None:
         """End a session; see `LiveChat.disconnect`."""
-        self._thread.call(
-            lambda: self._chat.disconnect(user, reason=reason, code=code, forced=forced)
-        )
+        self._do(lambda: self._chat.disconnect(user, reason=reason, code=code, forced=forced))
+
+    def _do(self, call: Callable[[], T]) -> T:
+        return self._thread.run(self._chat.through(call))
 
 
 async def _reset(sim: AsyncSimulator) -> None:

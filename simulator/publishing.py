@@ -2,25 +2,66 @@
 
 A value for a topic of the catalogue is validated, encoded once, given a key and a timestamp, and
 appended. A topic without message types takes anything.
+
+On an existing cluster the log that is appended to is an outbox: an `Outlet` carries on what comes
+there, and a `Claim` tells when it has arrived and where.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 import orjson
 
 from simulator.catalog import Catalog, InvalidEvent, MessageType, NearMiss, Violation
+from simulator.errors import SimulatorError
 from simulator.instants import NotAnInstant, instant_ns
 from simulator.log import Headers, InvalidRecord, RecordPlace, TopicLog
+
+T = TypeVar("T")
 
 EventValue = Mapping[str, Any] | bytes | str | None
 """An event as a mapping, as JSON text or bytes, or a null value (a tombstone)."""
 
 BoundPublish = Callable[[dict[str, Any], str, int], RecordPlace]
 """Appends an event, which has this id, with a timestamp in milliseconds."""
+
+
+class LogUnavailable(SimulatorError):
+    """The cluster behind the log does not take or give records now; later it may."""
+
+
+class Claim(Protocol):
+    """What is appended within `with claim:`, which must not await; it may be entered again."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    async def written(self) -> Sequence[RecordPlace]:
+        """Return when all of it has arrived: where, in order, if places are kept.
+
+        Raises LogUnavailable, or what says why the cluster refuses a record; others may have
+        arrived.
+        """
+
+
+class Outlet(Protocol):
+    """Carries what is appended on to an existing cluster, in order."""
+
+    async def room(self) -> None:
+        """Return when more may be appended; raises LogUnavailable where that takes too long."""
+
+    def claim(self, *, places: bool = True) -> Claim:
+        """Begin to follow some of what is appended from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +98,20 @@ class Publisher:
         validate: bool = True,
         record_key: str | None = "id",
         extra_fields: bool = False,
+        outlet: Outlet | None = None,
     ) -> None:
         """`now_ms` stamps records whose event has no timestamp; `validate` False checks nothing.
 
         `record_key` is the path of what records are keyed by, None for no key. `extra_fields`:
         whether events that the simulator builds have the fields of some publishers' envelopes.
+        `outlet` takes from `log` what is to go on to an existing cluster.
         """
         self.catalog = catalog
         self.log = log
         self.validate = validate
         self.record_key = record_key
         self.extra_fields = extra_fields
+        self.outlet = outlet
         self.now_ms = now_ms
 
     def publish(
@@ -169,6 +213,19 @@ class Publisher:
             return append(topic, value, key=record_key, timestamp=timestamp_ms, unchecked=unchecked)
 
         return publish
+
+    async def through(self, act: Callable[[], T]) -> tuple[T, Sequence[RecordPlace]]:
+        """Do what publishes something; return what it gave once the records are where they belong.
+
+        With them come their places on the cluster, none where the log is the simulator's own.
+        Raises what `act` does, and what `Claim.written` does.
+        """
+        if self.outlet is None:
+            return act(), ()
+        await self.outlet.room()
+        with self.outlet.claim() as claim:
+            result = act()
+        return result, await claim.written()
 
     def _key(
         self, topic: str, given: str | bytes | None, envelope: Mapping[str, Any]

@@ -52,6 +52,8 @@ class Settings:
     looked at. `handlers`: event handler
     apps, `host:port`, to which events are delivered. `max_bytes`: the bound on what the log holds.
     `specs`: AsyncAPI documents, or directories of them, whose events exist beside the Chat Events.
+    `log`: an existing Kafka cluster, `kafka://host:port,...`, whose topics are served instead of
+    topics of the simulator's own: those of the catalogue, and `log_topics`.
     `catalog`: which events exist, instead of `specs`; by default the Chat Events.
     `topic_prefix`, `topic_separator`: what stands before the catalogue's topics on every door, as
     in `dev.chat`, and before the groups of event handler apps. `record_key`: the path of the text
@@ -72,6 +74,8 @@ class Settings:
     kafka_validation: Literal["reject", "mark", "off"] = "reject"
     handlers: Sequence[str] = ()
     max_bytes: int = DEFAULT_MAX_BYTES
+    log: str | None = None
+    log_topics: Sequence[str] = ()
     specs: Sequence[str | PathLike[str]] = ()
     catalog: Catalog | None = None
     topic_prefix: str = ""
@@ -104,6 +108,10 @@ class Settings:
             if not _TOPIC_PART.fullmatch(value):
                 rule = "use letters, digits, '.', '_' and '-', up to 100"
                 raise InvalidSetting(name, value, rule)
+        if self.log_topics and self.log is None:
+            raise InvalidSetting("log_topics", self.log_topics, "they are for a log=kafka://...")
+        if self.log is not None:
+            self._check_log(self.log)
         if self.record_key is not None and not all(self.record_key.split(".")):
             rule = "use a path such as id or payload.item.owner, or None for no key"
             raise InvalidSetting("record_key", self.record_key, rule)
@@ -125,6 +133,20 @@ class Settings:
             return self.brokers
         port = self.kafka_port or 0
         return [KafkaBroker(1 + n, port + n if port else 0) for n in range(self.brokers)]
+
+    def _check_log(self, log: str) -> None:
+        from simulator.clusters.addresses import ClusterAddress
+
+        ClusterAddress.parse(log)
+        own = (self.kafka_port or 0, self.brokers, self.security, len(self.config))
+        if own != (0, 1, None, 0):
+            rule = "Kafka's clients go to that cluster: leave settings of Kafka brokers out"
+            raise InvalidSetting("log", log, rule)
+
+    @property
+    def own_kafka_port(self) -> int | None:
+        """The port of the simulator's own brokers; None where a cluster is there already."""
+        return None if self.log is not None else self.kafka_port
 
     def _check_brokers(self) -> None:
         if isinstance(self.brokers, bool | str) or not (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
@@ -31,7 +32,7 @@ from simulator.scenario.known_users import KnownUsers
 from simulator.scenario.live_chat import LiveChat
 from simulator.scenario.player import Outcome, Play, Player
 from simulator.scenario.script import Script
-from simulator.setting_up import catalog_of, clock_of, virtual_start_ns
+from simulator.setting_up import catalog_of, clock_of, cluster_of, virtual_start_ns
 from simulator.settings import Settings
 from simulator.snapshots import Snapshots
 from simulator.story_deliveries import StoryDeliveries
@@ -59,13 +60,15 @@ class AsyncSimulator(TopicCalls):
         self.catalog = catalog_of(settings)
         self.clock = clock_of(settings)
         self.log = TopicLog(max_bytes=settings.max_bytes)
+        self._cluster = cluster_of(settings, self.catalog, self.log)
         self.publisher = Publisher(
             self.catalog,
-            self.log,
+            self.log if self._cluster is None else self._cluster.outlet.outbox,
             self._now_ms,
             validate=settings.validate,
             record_key=settings.record_key,
             extra_fields=settings.extra_fields,
+            outlet=None if self._cluster is None else self._cluster.outlet,
         )
         self.kafka = AsyncKafkaControl(self._kafka_listener)
         self.player = Player(
@@ -89,7 +92,7 @@ class AsyncSimulator(TopicCalls):
         self._reaper: asyncio.Handle | None = None
         if isinstance(self.clock, VirtualClock):
             self.clock.on_advance(self._advanced)
-        for topic in self.catalog.channels:
+        for topic in self.catalog.channels if self._cluster is None else ():
             self.log.create_topic(topic, permanent=True)
 
     def __repr__(self) -> str:
@@ -110,6 +113,8 @@ class AsyncSimulator(TopicCalls):
             raise
 
     async def _open_doors(self) -> None:
+        if self._cluster is not None:
+            await self._cluster.start()
         if self.settings.grpc_port is not None:
             self._listener = GrpcListener(
                 self.settings.host,
@@ -126,7 +131,7 @@ class AsyncSimulator(TopicCalls):
                 speed=self.settings.speed,
             )
             self._target = await self._listener.start()
-        if self.settings.kafka_port is not None:
+        if self.settings.own_kafka_port is not None:
             from simulator.listeners.kafka import KafkaListener  # not needed by most
 
             kafka = KafkaListener(
@@ -165,6 +170,8 @@ class AsyncSimulator(TopicCalls):
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             await kafka.stop()
+        if self._cluster is not None:
+            await self._cluster.stop()
         if self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
@@ -189,6 +196,8 @@ class AsyncSimulator(TopicCalls):
         doors = [] if self._target is None else [f"gRPC on {self._target}"]
         if self._kafka is not None:
             doors.append(f"Kafka on {self._kafka.bootstrap_servers}")
+        if self._cluster is not None:
+            doors.append(f"on the Kafka cluster at {self._cluster.servers}")
         return ", ".join(["running", *doors])
 
     @property
@@ -204,13 +213,16 @@ class AsyncSimulator(TopicCalls):
     def bootstrap_servers(self) -> str:
         """The addresses that Kafka clients begin with: `host:port`, of several brokers with ",".
 
-        Brokers that are stopped are left out.
+        Brokers that are stopped are left out. Of an existing cluster, those that were given.
         """
+        if self._cluster is not None:
+            return self._cluster.servers
         return self._kafka_listener().bootstrap_servers
 
     @property
     def handlers(self) -> Handlers:
         """The event handler apps to which events are delivered."""
+        self._check_own_log("delivery to event handler apps")
         if self._handlers is None:
             from simulator.handlers import Handlers  # not needed by most
 
@@ -262,10 +274,11 @@ class AsyncSimulator(TopicCalls):
     ) -> Published:
         """Append one event as given: a mapping, JSON text or bytes. Options: `PublishOptions`.
 
-        Raises `InvalidEvent` or an error of the log; then nothing was appended.
+        Raises `InvalidEvent` or an error of the log; then nothing was appended. For an existing
+        cluster it is on its way then: the offset is -1, and `written` waits for it.
         """
         check_words(options, PublishOptions)
-        return self.publisher.publish(
+        published = self.publisher.publish(
             topic,
             event,
             key=options.get("key"),
@@ -274,6 +287,17 @@ class AsyncSimulator(TopicCalls):
             timestamp=options.get("timestamp"),
             validate=options.get("validate"),
         )
+        if self._cluster is None:
+            return published
+        return replace(published, place=published.place._replace(offset=-1))
+
+    async def written(self) -> None:
+        """Return when an existing cluster has all that `publish` and `chat` have given to it.
+
+        Raises `LogUnavailable`, or the cluster's reason where it refuses a record.
+        """
+        if self._cluster is not None:
+            await self._cluster.outlet.all_written()
 
     def events(
         self, topic: str | None = None, **conditions: Unpack[EventConditions]
@@ -331,6 +355,7 @@ class AsyncSimulator(TopicCalls):
         Stories that run are stopped. Subscribers stay connected and see what comes next. Kafka
         brokers that were stopped start again; `kafka_settled` waits for them.
         """
+        self._check_own_log("reset")
         self.player.reset()
         self.log.reset()
         if self._kafka is not None:
@@ -352,10 +377,12 @@ class AsyncSimulator(TopicCalls):
 
     def snapshot(self) -> str:
         """Keep the present state under an id, in a time that does not depend on what is held."""
+        self._check_own_log("snapshot")
         return self._snapshots.take()
 
     def restore(self, snapshot_id: str) -> None:
         """Go back to a kept state, which stays usable; stories that run are stopped."""
+        self._check_own_log("restore")
         state = self._snapshots.find(snapshot_id)
         self.player.stop_all()
         self._snapshots.restore(state)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from simulator.catalog import Catalog
+from simulator.errors import SimulatorError
 from simulator.log import Retention, TopicInfo, TopicLog
 from simulator.log.group_info import GroupInfo, describe_groups
 from simulator.retention_timer import RetentionTimer
@@ -15,9 +16,20 @@ from simulator.scenario.clock import RealClock, VirtualClock
 from simulator.settings import Settings
 
 if TYPE_CHECKING:
+    from simulator.clusters.existing import ExistingCluster
     from simulator.listeners.kafka import KafkaListener
     from simulator.listeners.kafka.configs import BrokerConfig
     from simulator.listeners.kafka.configs.topic_configs import TopicConfigs
+
+
+class NotOnCluster(SimulatorError):
+    """A call that would do to an existing cluster what only its owner should do."""
+
+    def __init__(self, call: str, servers: str) -> None:
+        super().__init__(
+            f"{call} is not possible here: the topics are those of the Kafka cluster at {servers}; "
+            "a simulator without log= (--log) has topics of its own"
+        )
 
 
 class TopicCalls:
@@ -29,6 +41,7 @@ class TopicCalls:
     clock: VirtualClock | RealClock
     _retention: RetentionTimer
     _kafka: KafkaListener | None
+    _cluster: ExistingCluster | None
     _reaper: asyncio.Handle | None
 
     def create_topic(
@@ -43,6 +56,7 @@ class TopicCalls:
 
         Raises `TopicExists`, `InvalidTopicName` or `InvalidConfig`.
         """
+        self._check_own_log("create_topic")
         settings = self._topic_configs.given(config) if config else {}
         created = self.log.create_topic(topic, partitions, retention, config=settings)
         if created.retention.max_age_ms is not None or created.rules.compact:
@@ -54,6 +68,7 @@ class TopicCalls:
 
         Raises `TopicNotFound` or `InvalidConfig`.
         """
+        self._check_own_log("configure_topic")
         topic = self.catalog.topic(topic)
         self.log.configure_topic(topic, self._topic_configs.given(config))
         self._retention.arm()
@@ -61,6 +76,7 @@ class TopicCalls:
 
     def add_partitions(self, topic: str, total: int) -> TopicInfo:
         """Give a topic so many partitions in all; raises `TopicNotFound`."""
+        self._check_own_log("add_partitions")
         topic = self.catalog.topic(topic)
         self.log.add_partitions(topic, total)
         return self.log.topic(topic)
@@ -75,6 +91,7 @@ class TopicCalls:
 
         Raises `TopicNotFound`, `PartitionNotFound` or `OffsetOutOfRange`.
         """
+        self._check_own_log("delete_records")
         start = self.log.delete_records(self.catalog.topic(topic), partition, before_offset)
         self._reap_later()
         return start
@@ -84,12 +101,14 @@ class TopicCalls:
 
         Raises `TopicNotFound`, or `InvalidTopicSetting` unless its cleanup.policy has compact.
         """
+        self._check_own_log("compact")
         deleted = self.log.compact(self.catalog.topic(topic), self._now_ms())
         self._reap_later()
         return deleted
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic and its records; raises `TopicNotFound`."""
+        self._check_own_log("delete_topic")
         self.log.delete_topic(self.catalog.topic(topic))
         self._reap_later()
 
@@ -109,6 +128,24 @@ class TopicCalls:
         self._retention.apply()
         return [topic for topic in self.log.topics() if not topic.internal]
 
+    # --- on an existing cluster ------------------------------------------------------------
+
+    async def opened(self, group: str, *, whole: bool) -> None:
+        """Be ready for a reader: of a group, if it has a name, or of all that was there.
+
+        `whole`: where it begins depends on where the topics end. Returns at once unless the log
+        is a copy of a cluster's. Raises `LogUnavailable`, or the cluster's reason.
+        """
+        if self._cluster is not None and group:
+            await self._cluster.opened(group)
+        if self._cluster is not None and whole:
+            await self._cluster.caught_up()
+
+    async def committed(self, group: str) -> None:
+        """Have an existing cluster know what a group has committed; errors as those of `opened`."""
+        if self._cluster is not None:
+            await self._cluster.committed(group)
+
     # --- inside ----------------------------------------------------------------------------
 
     @cached_property
@@ -126,6 +163,11 @@ class TopicCalls:
         configs = TopicConfigs(self._broker_config)
         self.log.use_rules(configs.rules)
         return configs
+
+    def _check_own_log(self, call: str) -> None:
+        """Raise `NotOnCluster` where the topics belong to an existing cluster."""
+        if self._cluster is not None:
+            raise NotOnCluster(call, self._cluster.servers)
 
     def _now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import run
+from command_line import run, started
 
 from simulator import Simulator
 from simulator.cli.record import record
@@ -33,6 +33,18 @@ def test_the_commands_work(cluster: Simulator, tmp_path: Path) -> None:
         done = run(*shlex.split(text), cwd=tmp_path, env=environment)
         assert done.returncode == 0, f"{command}: {done.stderr}"
     assert [event.record.value for event in cluster.events("orders")] == [b"one"]
+
+
+def test_the_simulator_on_top_of_a_cluster(cluster: Simulator) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    exec(code.replace("localhost:9092", cluster.bootstrap_servers), {})
+    assert cluster.events("chat", name="userChatRateLimited")
+    (command,) = re.findall(r"^simulator (serve .+)$", PAGE, re.MULTILINE)
+    text = command.replace("localhost:9092", cluster.bootstrap_servers)
+    with started(*shlex.split(text), "--grpc-port", "0", "--exit-with-stdin") as process:
+        assert process.stdout is not None
+        first = process.stdout.readline().decode()
+        assert f"on the Kafka cluster at {cluster.bootstrap_servers}" in first
 
 
 def test_every_option_is_named() -> None:

@@ -191,9 +191,12 @@ def test_every_setting_arrives() -> None:
         "record_key": "userId",
         "extra_fields": True,
     }
-    assert {*given, "specs"} == {field.name for field in fields(Settings)}
+    others = {"specs", "log", "log_topics"}
+    assert {*given, *others} == {field.name for field in fields(Settings)}
     assert Simulator(**given).settings == Settings(**given)
     assert Simulator(specs=["a.yaml"]).settings == Settings(specs=["a.yaml"])
+    cluster = {"log": "kafka://localhost:9092", "log_topics": ["orders"]}
+    assert Simulator(**cluster).settings == Settings(**cluster)
 
 
 def test_the_seed_decides_what_is_random() -> None:

@@ -32,6 +32,7 @@ STOP_WITHIN_S: Final = 0.8
 @click.command(short_help="Run a simulator for your programs.")
 @serve_options.address_options
 @serve_options.kafka_options
+@serve_options.log_options
 @security_options
 @click.option(
     "--ready-json",
@@ -136,7 +137,9 @@ async def _watch(play: Play, *, quiet: bool) -> None:
 def _announce_to_programs(sim: AsyncSimulator) -> None:
     import json
 
-    kafka = {} if sim.settings.kafka_port is None else {"kafka": sim.bootstrap_servers}
+    settings = sim.settings
+    has_kafka = settings.log is not None or settings.kafka_port is not None
+    kafka = {"kafka": sim.bootstrap_servers} if has_kafka else {}
     click.echo(json.dumps({"grpc": sim.grpc_target, **kafka, "pid": os.getpid()}))
 
 
@@ -144,7 +147,9 @@ def _announce_to_people(sim: AsyncSimulator) -> None:
     port = sim.grpc_target.rpartition(":")[2]
     server = "" if port == str(serve_options.GRPC_PORT) else f" --server {port}"
     doors = f"gRPC on {click.style(sim.grpc_target, bold=True)}"
-    if sim.settings.kafka_port is not None:
+    if sim.settings.log is not None:
+        doors += f", on the Kafka cluster at {click.style(sim.bootstrap_servers, bold=True)}"
+    elif sim.settings.kafka_port is not None:
         doors += f", Kafka on {click.style(sim.bootstrap_servers, bold=True)}"
     click.echo(f"The simulator is ready: {doors}")
     for what, command in (("watch", "tail"), ("play", "play rate_limited --server")):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 GRPC_PORT: Final = 50051
 KAFKA_PORT: Final = 9092
 
+_LEAVE_OUT: Final = "leave the options of Kafka brokers out"
+
 
 class Broker(click.ParamType):  # type: ignore[type-arg]
     """A Kafka broker: its id, its port and, if it has one, its rack."""
@@ -91,6 +93,26 @@ def kafka_options(command: F) -> F:
             multiple=True,
             help="A setting of the Kafka brokers by its own name, such as num.partitions=4. "
             "Repeatable.",
+        ),
+    )
+
+
+def log_options(command: F) -> F:
+    """Add `--log` and `--log-topic`."""
+    return _all(
+        command,
+        click.option(
+            "--log",
+            metavar="kafka://HOST:PORT[,...]",
+            help="Serve the topics of an existing Kafka cluster: what is published goes there, and "
+            "what comes there is read. There is no Kafka port then, since the cluster has one.",
+        ),
+        click.option(
+            "--log-topic",
+            "log_topics",
+            multiple=True,
+            metavar="NAME",
+            help="A topic of that cluster beside those of the catalogue. Repeatable.",
         ),
     )
 
@@ -174,6 +196,8 @@ def settings_of(
     kafka_validation: Literal["reject", "mark", "off"],
     speed: float,
     record_key: str,
+    log: str | None,
+    log_topics: tuple[str, ...],
     **others: Any,
 ) -> Settings:
     """The settings that the options ask for; those of one name with a setting go in as they are."""
@@ -186,7 +210,17 @@ def settings_of(
     secured = {name: others.pop(name) for name in [*others] if name.startswith("kafka_")}
     if no_kafka and (brokers != 1 or kafka_port != KAFKA_PORT or config or any(secured.values())):
         raise click.UsageError("--no-kafka leaves Kafka out: leave its other options out, too")
+    if log is None and log_topics:
+        raise click.UsageError("--log-topic is for --log")
+    if log is not None:
+        if named_brokers or brokers != 1 or kafka_port != KAFKA_PORT or config:
+            raise click.UsageError("--log has Kafka's clients go to that cluster: " + _LEAVE_OUT)
+        if any(secured.values()):
+            raise click.UsageError("--log has no Kafka logins of its own: " + _LEAVE_OUT)
+        no_kafka = True
     return Settings(
+        log=log,
+        log_topics=log_topics,
         security=security_of(**secured),
         kafka_port=None if no_kafka else kafka_port,
         brokers=named_brokers or brokers,

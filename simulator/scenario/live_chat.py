@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from simulator.publishing import Publisher
 from simulator.scenario.chat_service import (
@@ -31,6 +31,9 @@ ERROR_CODES = {
     SendOutcome.MUTED: SENDER_MUTED,
 }
 """What a client of the published service would be told."""
+
+
+T = TypeVar("T")
 
 
 class Session(NamedTuple):
@@ -87,6 +90,14 @@ class LiveChat:
     def users(self) -> Mapping[str, str]:
         """The ids of the users who were named so far, by name."""
         return self._identities.users
+
+    async def through(self, call: Callable[[], T]) -> T:
+        """Do one of the calls below; return once the log has what it published.
+
+        That is at once, except on an existing cluster; see `Publisher.through`.
+        """
+        result, _ = await self._publisher.through(call)
+        return result
 
     def connect(self, user: str) -> Session:
         """Open a session: `userConnected`. Raises `SessionRefused`."""

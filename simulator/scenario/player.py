@@ -6,17 +6,19 @@ import asyncio
 import enum
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from simulator.catalog import Catalog
-from simulator.publishing import Publisher
+from simulator.errors import SimulatorError
+from simulator.publishing import Claim, Outlet, Publisher
 from simulator.scenario.brokers import Brokers
 from simulator.scenario.clock import Clock, VirtualClock
 from simulator.scenario.deliveries import Deliveries
 from simulator.scenario.engine.run import EARLIEST_NS, LATEST_NS, Run
-from simulator.scenario.errors import PlayError, PlayFailed, PlayNotFound, StepError
+from simulator.scenario.errors import PlayError, PlayFailed, PlayNotFound
 from simulator.scenario.script import Script
 
 SLICE_NS: Final = 2_000_000
@@ -81,7 +83,9 @@ class Outcome:
 class Play:
     """A story under way, or one that has ended."""
 
-    def __init__(self, play_id: str, run: Run, clock: Clock, speed: float) -> None:
+    def __init__(
+        self, play_id: str, run: Run, clock: Clock, speed: float, outlet: Outlet | None = None
+    ) -> None:
         """`Player.start` makes plays."""
         self.id = play_id
         self.name = run.script.name
@@ -90,6 +94,8 @@ class Play:
         self._error: tuple[str, ...] = ()
         self._clock = clock
         self._speed = speed
+        self._outlet = outlet
+        self._claim: Claim | None = None if outlet is None else outlet.claim(places=False)
         self._advancing = False
         self._budget = 64
         self._watchers: list[Callable[[Play], object]] = []
@@ -185,9 +191,14 @@ class Play:
     async def _play(self) -> None:
         try:
             await (self._paced() if self._speed else self._unpaced())
-        except StepError as error:
-            self._error = (str(error),)
-            self._end(PlayState.ERROR)
+            if self._claim is not None and not self.ended:
+                await self._claim.written()
+            if not self.ended:
+                self._conclude()
+        except SimulatorError as error:
+            if not self.ended:
+                self._error = (str(error),)
+                self._end(PlayState.ERROR)
         except asyncio.CancelledError:
             self._end(PlayState.STOPPED)
             raise
@@ -201,7 +212,7 @@ class Play:
             if self._slice(_FOREVER):
                 return
             await self._stand_still()
-            await asyncio.sleep(0)
+            await self._breathe()
 
     async def _paced(self) -> None:
         """Let story time keep up with real time, however late this loop gets its turns."""
@@ -216,20 +227,27 @@ class Play:
             await self._stand_still()
             due = self._run.next_due_ns
             if due is None or due <= until:
-                await asyncio.sleep(0)
+                await self._breathe()
             else:
                 self._move_clock(until)
                 await self._sleep((due - until) * denominator // numerator + 1)
 
+    async def _breathe(self) -> None:
+        """Let others have their turn, and an existing cluster keep up."""
+        await asyncio.sleep(0)
+        if self._outlet is not None:
+            await self._outlet.room()
+
     def _slice(self, until_ns: int) -> bool:
-        """Do what is due, for a while; return whether the play has ended.
+        """Do what is due, for a while; return whether that was all.
 
         Callbacks of the log may stop the play meanwhile; a run that is closed does nothing.
         """
         begin = time.perf_counter_ns()
         self._advancing = True
         try:
-            over = self._run.advance(until_ns, self._budget)
+            with self._claim or nullcontext():
+                over = self._run.advance(until_ns, self._budget)
         finally:
             self._advancing = False
         if self.ended:
@@ -241,9 +259,7 @@ class Play:
         elif taken < SLICE_NS // 2 and self._run.left <= 0:
             self._budget = min(_MAX_BUDGET, self._budget * 2)
         self._move_clock(self._run.now_ns)
-        if over:
-            self._conclude()
-        elif begin - self._reported_ns > PROGRESS_NS:
+        if not over and begin - self._reported_ns > PROGRESS_NS:
             self._report(begin)
         return over
 
@@ -364,7 +380,8 @@ class Player:
             deliveries=self._deliveries,
         )
         self._started += 1
-        play = Play(f"play-{self._started}", run, self._clock, float(speed or 0))
+        outlet = self._publisher.outlet
+        play = Play(f"play-{self._started}", run, self._clock, float(speed or 0), outlet)
         self._plays[play.id] = play
         self._forget_old_plays()
         return play

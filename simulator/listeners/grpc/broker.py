@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from simulator.catalog import Catalog
 from simulator.errors import SimulatorError
@@ -38,7 +39,7 @@ class BrokerServicer:
         self._catalog = catalog
         self._log = log
         self._control = control
-        self._publisher = AtomicPublisher(publisher, log, types)
+        self._publisher = AtomicPublisher(publisher, publisher.log, types)
         self._caches = Caches(log, types)
         self._group_starts = GroupStarts(log)
 
@@ -46,7 +47,7 @@ class BrokerServicer:
 
     async def publish(self, request: broker_pb2.PublishRequest) -> broker_pb2.PublishResponse:
         """Append all records of the request, or none."""
-        places, warnings = self._publisher.publish(request)
+        places, warnings = await self._publisher.publish(request)
         return broker_pb2.PublishResponse(
             offsets=[
                 record_pb2.TopicPartitionOffset(
@@ -66,7 +67,7 @@ class BrokerServicer:
         number = 0
         async for request in requests:
             try:
-                places, more = self._publisher.publish(request)
+                places, more = await self._publisher.publish(request)
             except SimulatorError as error:
                 raise FieldError(
                     f"requests[{number}]",
@@ -80,7 +81,9 @@ class BrokerServicer:
             number += 1
         return broker_pb2.PublishStreamResponse(accepted=accepted, warnings=warnings)
 
-    def subscribe(self, request: broker_pb2.SubscribeRequest) -> AsyncGenerator[bytes | None, None]:
+    async def subscribe(
+        self, request: broker_pb2.SubscribeRequest
+    ) -> AsyncGenerator[bytes | None, None]:
         """Send records as they are asked for; see `Subscription`."""
         checks = Checks()
         checks.require(request.topics, "topics", "is empty; name at least one topic")
@@ -91,6 +94,15 @@ class BrokerServicer:
         if request.group:
             checks.name(request.group, "group", "a group")
         checks.done()
+        begin = getattr(request, "from").WhichOneof("at")
+        await self._control.opened(
+            request.group, whole=request.stop_at_end or begin in ("latest", "timestamp")
+        )
+        async with aclosing(self._subscription(request).responses()) as responses:
+            async for response in responses:
+                yield response
+
+    def _subscription(self, request: broker_pb2.SubscribeRequest) -> Subscription:
         topics = tuple(request.topics)
         starts = start_offsets(self._log, topics, getattr(request, "from"))
         record_filter = compile_filter(request.filter, topics, self._catalog)
@@ -104,7 +116,7 @@ class BrokerServicer:
             if request.group
             else Reader(self._log, starts)
         )
-        subscription = Subscription(
+        return Subscription(
             self._log,
             topics,
             reader,
@@ -113,7 +125,6 @@ class BrokerServicer:
             record_filter=record_filter,
             limits=limits,
         )
-        return subscription.responses()
 
     async def acknowledge(
         self, request: broker_pb2.AcknowledgeRequest
@@ -137,6 +148,7 @@ class BrokerServicer:
             following = entry.offset + 1
             self._log.groups.commit(request.group, entry.topic, entry.partition, following)
             response.next.add(topic=entry.topic, partition=entry.partition, offset=following)
+        await self._control.committed(request.group)
         return response
 
     # --- topics ----------------------------------------------------------------------------
@@ -218,7 +230,9 @@ class BrokerServicer:
                 raise FieldError(f"before[{row}]", error) from None
         response = broker_pb2.DeleteRecordsResponse()
         for entry in request.before:
-            start = self._log.delete_records(entry.topic, entry.partition, entry.offset)
+            start = self._control.delete_records(
+                entry.topic, entry.offset, partition=entry.partition
+            )
             response.start_offsets.add(topic=entry.topic, partition=entry.partition, offset=start)
         return response
 

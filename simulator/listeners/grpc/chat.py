@@ -31,7 +31,7 @@ class ChatServicer:
         checks.name(request.user, "user", "the user who connects, by name or uuid")
         checks.done()
         try:
-            session = self._chat.connect(request.user)
+            session = await self._chat.through(lambda: self._chat.connect(request.user))
         except ScenarioError as error:
             raise FieldError("user", error) from None
         return chat_pb2.ConnectResponse(user_id=session.user_id, session_id=session.session_id)
@@ -52,12 +52,14 @@ class ChatServicer:
             checks.require(False, "target", "is missing; give `to` or `party`")
         checks.done()
         try:
-            result = self._chat.send(
-                request.user,
-                request.text,
-                to=request.to if target == "to" else None,
-                party=request.party.party if target == "party" else None,
-                members=tuple(request.party.members),
+            result = await self._chat.through(
+                lambda: self._chat.send(
+                    request.user,
+                    request.text,
+                    to=request.to if target == "to" else None,
+                    party=request.party.party if target == "party" else None,
+                    members=tuple(request.party.members),
+                )
             )
         except ScenarioError as error:
             field = "text" if isinstance(error, MessageTooLong) else "user"
@@ -74,11 +76,13 @@ class ChatServicer:
         checks.name(request.user, "user", "the user who is disconnected, by name or uuid")
         checks.done()
         try:
-            self._chat.disconnect(
-                request.user,
-                reason=request.reason or None,
-                code=request.code if request.HasField("code") else None,
-                forced=request.forced,
+            await self._chat.through(
+                lambda: self._chat.disconnect(
+                    request.user,
+                    reason=request.reason or None,
+                    code=request.code if request.HasField("code") else None,
+                    forced=request.forced,
+                )
             )
         except ScenarioError as error:
             raise FieldError("user", error) from None

@@ -17,6 +17,15 @@ class Control(Protocol):
     def delete_topic(self, topic: str) -> None:
         """Delete a topic, or raise `TopicNotFound`."""
 
+    def delete_records(self, topic: str, before_offset: int, *, partition: int) -> int:
+        """Delete the records before an offset; return the first that is left."""
+
+    async def opened(self, group: str, *, whole: bool) -> None:
+        """Be ready for a subscriber: of a group, or (`whole`) one to whom the end matters."""
+
+    async def committed(self, group: str) -> None:
+        """Return when what a group has committed is where it belongs."""
+
     def groups(self) -> list[GroupInfo]:
         """Describe all groups, on whatever door their members are."""
 

@@ -35,11 +35,18 @@ class AtomicPublisher:
         self._log = log
         self._types = types
 
-    def publish(self, request: broker_pb2.PublishRequest) -> tuple[list[RecordPlace], list[str]]:
+    async def publish(
+        self, request: broker_pb2.PublishRequest
+    ) -> tuple[Sequence[RecordPlace], list[str]]:
         """Append the records of a request; return their places, and warnings.
 
-        Raises `FieldError` naming the first record at fault; then nothing has been appended.
+        Raises `FieldError` naming the first record at fault; then nothing has been appended. An
+        existing cluster takes each record by itself, and may refuse one and take another.
         """
+        (places, warnings), arrived = await self._publisher.through(lambda: self._publish(request))
+        return arrived or places, warnings
+
+    def _publish(self, request: broker_pb2.PublishRequest) -> tuple[list[RecordPlace], list[str]]:
         checks = Checks()
         checks.at_most(request.records, MAX_RECORDS, "records")
         checks.done()

@@ -11,11 +11,13 @@ from simulator.listeners.grpc import errors
 from simulator.listeners.grpc.errors import FieldViolation
 from simulator.listeners.grpc.limits import MAX_STATUS_DETAILS_BYTES, MAX_STATUS_TEXT_BYTES
 from simulator.log import fault_rules, placement
+from simulator.publishing import LogUnavailable
 from simulator.scenario import errors as scenario
 
 CODES: tuple[tuple[type[SimulatorError], grpc.StatusCode], ...] = (
     (errors.InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.ShuttingDown, grpc.StatusCode.UNAVAILABLE),
+    (LogUnavailable, grpc.StatusCode.UNAVAILABLE),
     (errors.WaitOver, grpc.StatusCode.DEADLINE_EXCEEDED),
     (errors.NoSuchEvent, grpc.StatusCode.NOT_FOUND),
     (errors.NoSuchTarget, grpc.StatusCode.NOT_FOUND),

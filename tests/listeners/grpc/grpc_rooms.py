@@ -69,6 +69,15 @@ class Rooms:
     def delete_topic(self, topic: str) -> None:
         self.log.delete_topic(topic)
 
+    def delete_records(self, topic: str, before_offset: int, *, partition: int) -> int:
+        return self.log.delete_records(topic, partition, before_offset)
+
+    async def opened(self, group: str, *, whole: bool) -> None:
+        """The log is its own: there is nothing to wait for."""
+
+    async def committed(self, group: str) -> None:
+        """What a group commits is where it belongs."""
+
     def groups(self) -> list[GroupInfo]:
         return describe_groups(self.log)
 
