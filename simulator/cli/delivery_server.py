@@ -72,6 +72,8 @@ class DeliveryClient(Client):
         deadline = time.monotonic() + timeout
         while True:
             reports = self.reports(targets)
+            for target in set(targets).difference(report.target for report in reports):
+                raise NotDelivered(f"{target} was removed before everything was delivered")
             if all(each.state is DeliveryState.IDLE and not each.lag for each in reports):
                 return reports
             if time.monotonic() > deadline:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import grpc
@@ -46,6 +45,7 @@ class App:
         self._deadline_s = deadline_s
         self.channel = grpc.aio.insecure_channel(target, options=(*_OPTIONS, *past_proxies(target)))
         self._calls: dict[str, Any] = {}
+        self._connecting: asyncio.Future[None] | None = None
 
     async def on_message(self, service: str, event: bytes, metadata: Metadata) -> Answer:
         """Call `OnMessage` of a service with a serialized event; never raises what the app does."""
@@ -58,6 +58,8 @@ class App:
             answered = await call(event, timeout=self._deadline_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             code, detail = error.code().name, error.details() or ""
+        except KeyError as error:  # what gRPC before 1.85 makes of it
+            code, detail = "UNKNOWN", f"the app answered with status {error}, which there is not"
         except grpc.aio.BaseError as error:
             code, detail = "UNAVAILABLE", str(error)
         else:
@@ -72,13 +74,15 @@ class App:
         if self.channel.get_state() in _CONNECTED:
             await asyncio.sleep(seconds)
             return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.channel.channel_ready()
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.ensure_future(self.channel.channel_ready())
+        await asyncio.wait({self._connecting}, timeout=seconds)
 
     async def close(self) -> None:
         """Let go of the connection; calls in flight end."""
         await self.channel.close()
+        if self._connecting is not None:
+            await asyncio.gather(self._connecting, return_exceptions=True)
 
 
 def _is_message(data: bytes) -> bool:

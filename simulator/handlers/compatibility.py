@@ -52,15 +52,23 @@ class EventFit:
 
 async def check_app(target: str, catalog: Catalog, timeout: float = 5.0) -> list[EventFit]:
     """How every event of the catalogue fits an app; raises ReflectionUnavailable."""
+    from google.protobuf.message import DecodeError
+
     async with grpc.aio.insecure_channel(target, options=past_proxies(target)) as channel:
         try:
             async with asyncio.timeout(timeout):
                 offered, files = await _offered(channel, catalog)
+            pool = _pool(files)
         except TimeoutError:
             raise ReflectionUnavailable(f"{target} did not answer within {timeout:g} s") from None
         except grpc.aio.AioRpcError as error:
             raise ReflectionUnavailable(_why(target, error)) from None
-    pool = _pool(files)
+        except DecodeError:
+            text = f"{target} answers its reflection with bytes that are no message"
+            raise ReflectionUnavailable(text) from None
+        except (TypeError, RecursionError) as error:
+            text = f"{target} describes its services with files that do not fit together: {error}"
+            raise ReflectionUnavailable(text) from None
     return [_fit(message, pool, offered) for message in catalog.messages]
 
 
@@ -98,7 +106,6 @@ async def _asked(
     call: Any = channel.unary_stream(
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
         request_serializer=request.SerializeToString,
-        response_deserializer=answer_type.FromString,
     )
 
     async def ask(**question: str) -> Any:
@@ -109,9 +116,12 @@ async def _asked(
         # To its end: what comes of a call that is left alone may find the event loop closed.
         while await asked.read() is not grpc.aio.EOF:
             pass
-        return answer
+        return answer_type.FromString(answer)
 
     listed = await ask(list_services="")
+    if listed.HasField("error_response"):
+        refused = listed.error_response.error_message
+        raise ReflectionUnavailable(f"the app does not list its services: {refused}")
     offered = {service.name for service in listed.list_services_response.service}
     offered &= {message.service_name for message in catalog.messages}
     files: dict[str, FileDescriptorProto] = {}
@@ -161,8 +171,11 @@ def _fit(message: MessageType, pool: Any, offered: set[str]) -> EventFit:
     if message.service_name not in offered:
         return found(Fit.NOT_IMPLEMENTED)
     try:
-        method = pool.FindServiceByName(message.service_name).methods_by_name["OnMessage"]
+        service = pool.FindServiceByName(message.service_name)
     except KeyError:
+        return found(Fit.UNKNOWN, ("the app does not describe the service",))
+    method = service.methods_by_name.get("OnMessage")
+    if method is None:
         return found(Fit.INCOMPATIBLE, ("the service has no method OnMessage",))
     try:
         ours = message.descriptor

@@ -82,7 +82,8 @@ class Delivery:
         self.topics = tuple(map(catalog.topic, settings.topics)) or tuple(catalog.channels)
         self._task: asyncio.Task[None] | None = None
         self._state = DeliveryState.STOPPED
-        self._reason = ""
+        self._reason = ""  # why it backs off, or has ended
+        self._lost = ""  # what was given up last, and why
         self._tallies: dict[str, Tally] = {}
         self._outcomes = Outcomes()
         self._changes = changes
@@ -112,6 +113,7 @@ class Delivery:
 
     def reset(self) -> None:
         """Begin anew, and know no event: the log has forgotten what the group was at."""
+        self._lost = ""
         self._tallies.clear()
         self._outcomes = Outcomes()
         task, self._task = self._task, None
@@ -126,9 +128,8 @@ class Delivery:
     def report(self) -> DeliveryReport:
         """How it stands."""
         events = {name: tally.report() for name, tally in sorted(self._tallies.items())}
-        return DeliveryReport(
-            self.target, self.group, self._state, self._reason, self._lag(), events
-        )
+        reason = self._reason or self._lost
+        return DeliveryReport(self.target, self.group, self._state, reason, self._lag(), events)
 
     def outcome(self, event_id: str) -> Outcome | None:
         """What became of an event; None while that is open, or for one that is not known."""
@@ -233,6 +234,7 @@ class Delivery:
             if isinstance(packed, Unreadable):
                 self._tally("unreadable").add("unreadable")
                 self._note(packed.event_id, Outcome.UNREADABLE)
+                self._lost = f"{packed.event_id} is unreadable: {packed.reason}"
                 self._bury(record, packed.reason)
             elif packed is not None:
                 batch.append(packed)
@@ -348,6 +350,7 @@ class Delivery:
             return  # a repeat of it failed: the app has it
         self._tally(parcel.name).add("given_up")
         self._note(parcel.event_id, Outcome.FAILED)
+        self._lost = f"{parcel.name} was given up: {reason}".rstrip(": ")
         self._bury(parcel.record, reason)
 
     def _note(self, event_id: str, outcome: Outcome) -> None:

@@ -55,7 +55,8 @@ class EventReport:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """A delivery at one moment. `reason` says why it backs off; `lag` counts what is to come."""
+    """A delivery at one moment. `reason` says why it backs off, or else what was given up last, and
+    why. `lag` counts what is to come."""
 
     target: str
     group: str

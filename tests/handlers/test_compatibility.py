@@ -10,7 +10,12 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from handler_apps import PATIENCE_S, HandlerApp
@@ -147,3 +152,81 @@ async def test_no_call_is_left_when_the_check_is_over() -> None:
         assert asked == ended == ["list_services"]
     finally:
         await server.stop(0)
+
+
+Answers = dict[str, Any]
+"""By the kind of the question, what reflection answers: a message, or bytes."""
+
+
+@asynccontextmanager
+async def reflecting(answers: Answers) -> AsyncIterator[str]:
+    """An app whose reflection answers what it is told to."""
+
+    async def info(requests: Any, context: Any) -> AsyncIterator[bytes]:
+        async for request in requests:
+            answer = answers[request.WhichOneof("message_request")]
+            yield answer if isinstance(answer, bytes) else answer.SerializeToString()
+
+    method = grpc.stream_stream_rpc_method_handler(
+        info, reflection_pb2.ServerReflectionRequest.FromString
+    )
+    server = grpc.aio.server()
+    handlers = {"ServerReflectionInfo": method}
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("grpc.reflection.v1.ServerReflection", handlers),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0)
+
+
+ANSWER = reflection_pb2.ServerReflectionResponse
+LISTED = ANSWER(
+    list_services_response=reflection_pb2.ListServiceResponse(
+        service=[reflection_pb2.ServiceResponse(name=SENT)]
+    )
+)
+REFUSED = ANSWER(error_response=reflection_pb2.ErrorResponse(error_message="not today"))
+
+
+def file_answer(*files: bytes) -> Any:
+    return ANSWER(
+        file_descriptor_response=reflection_pb2.FileDescriptorResponse(file_descriptor_proto=files)
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"list_services": b"\xff\xff"}, "bytes that are no message"),
+        ({"list_services": REFUSED}, "does not list its services: not today"),
+        (
+            {"list_services": LISTED, "file_containing_symbol": file_answer(b"\xff\xff")},
+            "bytes that are no message",
+        ),
+        (
+            {
+                "list_services": LISTED,
+                "file_containing_symbol": file_answer(
+                    FileDescriptorProto(name="a.proto", dependency=["b.proto"]).SerializeToString()
+                ),
+                "file_by_filename": REFUSED,
+            },
+            "files that do not fit together",
+        ),
+    ],
+)
+async def test_reflection_that_answers_garbage(answers: Answers, told: str) -> None:
+    async with reflecting(answers) as target:
+        with pytest.raises(ReflectionUnavailable, match=told):
+            await check_app(target, CATALOG, PATIENCE_S)
+
+
+async def test_a_service_that_is_listed_and_not_described() -> None:
+    async with reflecting({"list_services": LISTED, "file_containing_symbol": REFUSED}) as target:
+        found = {each.event: each for each in await check_app(target, CATALOG, PATIENCE_S)}
+    assert found["personalChatSent"].fit is Fit.UNKNOWN
+    assert found["personalChatSent"].differences == ("the app does not describe the service",)

@@ -146,6 +146,9 @@ async def test_other_codes_are_final_and_go_to_the_dead_letters(sim: AsyncSimula
             await sim.wait_delivered(event_id, PATIENCE_S)
         await sim.handlers.wait_idle(PATIENCE_S)
     assert len(app.calls) == 1
+    assert sim.handlers.report(target).standing == (
+        "idle (userConnected was given up: INVALID_ARGUMENT: INVALID_ARGUMENT from the app)"
+    )
     (dead,) = sim.log.read("chat.dlq", 0, 0, max_records=9)
     assert dead.value == sim.log.read("chat", 0, 0, max_records=1)[0].value
     assert dict(dead.headers) == {

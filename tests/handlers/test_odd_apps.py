@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from handler_apps import Call, HandlerApp
+from handler_apps import PATIENCE_S, Call, HandlerApp
+from ports import refusing_port
 from raw_http2 import (
     DATA,
     EMPTY_MESSAGE,
@@ -27,7 +28,6 @@ from simulator.handlers.delivery import IN_FLIGHT
 from simulator.simulator import Settings
 
 QUICK = {"backoff_s": 0.01, "max_backoff_s": 0.02}
-PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -119,13 +119,13 @@ async def test_no_proxy_is_asked_for_an_app_of_this_machine(
 
 
 async def test_an_app_that_comes_back_is_not_waited_for_any_longer(sim: AsyncSimulator) -> None:
-    async with HandlerApp().served() as target:
-        pass  # a port that was free a moment ago
-    sim.handlers.add(target, DeliverySettings(backoff_s=3600, max_backoff_s=3600))
-    (event_id,) = publish(sim)
-    delivery = sim.handlers.deliveries[target]
-    await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
-    async with HandlerApp().served(int(target.rpartition(":")[2])):
+    with refusing_port() as port:
+        target = f"127.0.0.1:{port}"
+        sim.handlers.add(target, DeliverySettings(backoff_s=3600, max_backoff_s=3600))
+        (event_id,) = publish(sim)
+        delivery = sim.handlers.deliveries[target]
+        await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
+    async with HandlerApp().served(port):
         await sim.wait_delivered(event_id, PATIENCE_S)
 
 
