@@ -125,9 +125,13 @@ class GroupOffsets:
         """All commits of `group` by (topic, partition); empty for an unknown group."""
         return MappingProxyType(dict(self._table.get(group, {})))
 
+    def commit_at(self, group: str, place: Place) -> Commit | None:
+        """The last commit of `group` there, None if it has none; the same object until the next."""
+        return self._table.get(group, {}).get(place)
+
     def committed(self, group: str, topic: str, partition: int) -> int | None:
         """The offset that `group` resumes at, None if it has committed none."""
-        commit = self._table.get(group, {}).get((topic, partition))
+        commit = self.commit_at(group, (topic, partition))
         return None if commit is None else commit.offset
 
     def offsets(self, group: str) -> Mapping[Place, int]:

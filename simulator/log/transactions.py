@@ -132,13 +132,17 @@ class Transactions:
             return
         if found.state is TransactionState.ONGOING:
             self._fence(found, now)
+            found.last_epoch = NO_EPOCH  # what the other one's second request would bring
         else:
             self.init(transactional_id, found.timeout_ms, None, now)
 
     def _fence(self, found: Transaction, now: int) -> None:
-        """Abort an open transaction with an epoch that its producer does not have."""
+        """Abort an open transaction with an epoch that its producer does not have.
+
+        As long as no other producer begins, it may ask for that epoch and go on (KIP-588).
+        """
+        found.last_epoch = NO_EPOCH if found.exhausted else found.epoch
         found.epoch = min(found.epoch, LAST_USED_EPOCH) + 1
-        found.last_epoch = NO_EPOCH
         found.bumps_epochs = True
         self._prepare(found, Marker.ABORT, now)
 

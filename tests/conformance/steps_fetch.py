@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from asking import batch, fetching, listing, producing
 from brokers import Broker
 from steps import steps
@@ -147,6 +149,38 @@ async def fetch_in_sessions(broker: Broker) -> None:
     await ask("begins with a number", (topic, 0, 6))
     number, epoch = 0, 5
     await ask("no number, but an epoch")
+
+
+@steps
+async def fetch_with_more_least_than_most(broker: Broker) -> None:
+    topic = await filled(broker)
+    body = fetching(broker, (topic, 0, 0), max_wait=60_000, min_bytes=1 << 20, max_bytes=100)
+    await broker.ask("fetch", **body)
+
+
+@steps
+async def fetch_in_a_session_of_nothing(broker: Broker) -> None:
+    topic = await filled(broker)
+    answer = await broker.ask("fetch", label="begins", **fetching(broker, session=(0, 0)))
+    body = fetching(broker, (topic, 0, 0), session=(answer["session_id"], 1))
+    await broker.ask("fetch", label="goes on", **body)
+
+
+@steps
+async def fetch_that_its_session_overtakes(broker: Broker) -> None:
+    topic = await filled(broker)
+    number = (await broker.quietly("fetch", **fetching(broker, (topic, 0, 6), session=(0, 0))))[
+        "session_id"
+    ]
+    waits = fetching(broker, session=(number, 1), max_wait=60_000, min_bytes=1)
+    waiting = broker.start("fetch", label="waits", client="first", **waits)
+    next_one = fetching(broker, session=(number, 2))
+    error = "invalid_fetch_session_epoch"  # until the first request has arrived
+    while error != "none":
+        await asyncio.sleep(0.05)
+        error = (await broker.quietly("fetch", client="second", **next_one))["error_code"]
+    await broker.quietly("produce", client="second", **producing(broker, (topic, 0, batch())))
+    await waiting
 
 
 TIMES = (-1, -2, -3, -4, -5, -6, -7, 0, 999, 1000, 1001, 1050, 1051, 1100, 1250, 1251, 1 << 50)

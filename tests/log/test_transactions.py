@@ -118,6 +118,30 @@ def test_an_open_transaction_times_out_and_its_producer_is_fenced() -> None:
     assert begun(machine) == producer._replace(epoch=producer.epoch + 2)
 
 
+def test_a_producer_whose_transaction_timed_out_may_go_on() -> None:
+    machine = coordinator()
+    producer = begun(machine)
+    machine.add("x", producer, [A], 0)
+    machine.expire(60_000)
+    settle(machine)
+    following = producer._replace(epoch=producer.epoch + 1)
+    for _ in range(2):  # KIP-588: it asks with the epoch that it has, as a retry does
+        assert machine.init("x", 60_000, producer, 60_000).producer == following
+    assert begun(machine) == producer._replace(epoch=producer.epoch + 2)
+    assert machine.init("x", 60_000, producer, 60_000).error is FENCED
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_producer_that_was_fenced_on_purpose_may_not_go_on(is_open: bool) -> None:
+    machine = coordinator()
+    producer = begun(machine)
+    if is_open:
+        machine.add("x", producer, [A], 0)
+    machine.fence("x", 0)
+    settle(machine)
+    assert machine.init("x", 60_000, producer, 0).error is FENCED
+
+
 def test_an_id_that_nobody_uses_is_forgotten() -> None:
     machine = coordinator()
     producer = begun(machine, now=5)

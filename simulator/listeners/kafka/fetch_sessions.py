@@ -114,13 +114,20 @@ class FetchSession:
 class Granted(NamedTuple):
     """How a request is to be answered; `session` is None for one without.
 
-    `error` refuses all of it. An `incremental` answer leaves out what has not changed.
+    `error` refuses all of it. An `incremental` answer leaves out what has not changed, and counts
+    only while the session is in the `epoch` in which the request left it.
     """
 
     error: SessionError
     session: FetchSession | None = None
     wanted: Sequence[Wanted] = ()
     incremental: bool = False
+    epoch: int = FIRST_EPOCH
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether the client has gone on meanwhile, and does not wait for this answer any more."""
+        return self.incremental and self.session is not None and self.session.epoch != self.epoch
 
 
 class FetchSessions:
@@ -162,7 +169,7 @@ class FetchSessions:
         if epoch in (FIRST_EPOCH, SESSIONLESS_EPOCH):
             cache.pop(session_id, None)
             session = None
-            if epoch == FIRST_EPOCH and wanted:
+            if epoch == FIRST_EPOCH:
                 session = self._create(cache, wanted, by_id, now)
             return Granted(SessionError.NONE, session, wanted)
         session = cache.get(session_id)
@@ -183,7 +190,7 @@ class FetchSessions:
         session.epoch = 1 if epoch == _MAX_EPOCH else epoch + 1
         session.last_used = now
         cache.move_to_end(session_id)
-        return Granted(SessionError.NONE, session, session.wanted, incremental=True)
+        return Granted(SessionError.NONE, session, session.wanted, True, session.epoch)
 
     def _create(
         self, cache: OrderedDict[int, FetchSession], wanted: list[Wanted], by_id: bool, now: int

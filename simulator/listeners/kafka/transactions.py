@@ -156,7 +156,7 @@ class TransactionCoordinator:
 
     def commit_later(self, group: str, producer: Producer, place: Place, commit: Commit) -> None:
         """Let an offset be the group's when the producer's transaction is committed."""
-        self.offsets.add(producer, group, place, commit)
+        self.offsets.add(producer, group, place, commit, self._log.groups.commit_at(group, place))
 
     # Markers
 
@@ -211,12 +211,14 @@ class TransactionCoordinator:
                 bumps_epochs=bumps_epochs,
             )
             return
-        for group, where, commit in self.offsets.ended(partition, producer.producer_id):
-            if marker is Marker.COMMIT:
+        for ended in self.offsets.ended(partition, producer.producer_id):
+            present = self._log.groups.commit_at(ended.group, ended.place)
+            if marker is Marker.COMMIT and present is ended.before:
                 try:
-                    self._log.groups.store(group, *where, commit)
+                    self._log.groups.store(ended.group, *ended.place, ended.commit)
                 except (InvalidGroup, TopicNotFound, PartitionNotFound):
                     continue  # the topic was deleted meanwhile
+                self.offsets.stored(ended)
 
     def _rewound(self) -> None:
         """The log was reset or restored."""

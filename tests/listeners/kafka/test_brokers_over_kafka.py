@@ -296,6 +296,17 @@ async def test_a_fetch_that_waits_is_answered_when_the_leader_moves(
     assert error(answer) == "fenced_leader_epoch"
 
 
+def with_last_epoch(asked: dict[str, Any], epoch: int) -> dict[str, Any]:
+    """A Fetch request of one partition, whose reader has read that epoch last."""
+
+    def topics(make: Make) -> Any:
+        (topic,) = asked["topics"](make)
+        (partition,) = topic.partitions
+        return (replace(topic, partitions=(replace(partition, last_fetched_epoch=epoch),)),)
+
+    return {**asked, "topics": topics}
+
+
 async def test_histories_that_part_are_told(sim: AsyncSimulator, wires: dict[int, Wire]) -> None:
     for _ in range(3):
         sim.publish("t", b"v")
@@ -303,19 +314,16 @@ async def test_histories_that_part_are_told(sim: AsyncSimulator, wires: dict[int
     sim.kafka.move_leader("t", to=1)  # epoch 3; no record has epoch 2
 
     async def diverging(offset: int, epoch: int) -> tuple[int, int]:
-        asked = fetch(("t", 0, offset), epoch=3, max_wait=1000)
-        topics = asked["topics"]
-
-        def with_epoch(make: Make) -> Any:
-            (topic,) = topics(make)
-            (partition,) = topic.partitions
-            return (replace(topic, partitions=(replace(partition, last_fetched_epoch=epoch),)),)
-
-        answer = only(await wires[1].ask(FETCH, 12, **{**asked, "topics": with_epoch}))
+        asked = with_last_epoch(fetch(("t", 0, offset), epoch=3, max_wait=1000), epoch)
+        answer = only(await wires[1].ask(FETCH, 12, **asked))
         return answer.diverging_epoch.epoch, answer.diverging_epoch.end_offset
 
     assert await diverging(4, 2) == (1, 3)
     assert await diverging(2, 1) == (-1, -1)
+    sim.delete_records("t", 2)
+    asked = with_last_epoch(fetch(("t", 0, 1), epoch=3), 2)
+    # Below the first offset kept, whatever history was read (Kafka: `Partition.readRecords`).
+    assert error(await wires[1].ask(FETCH, 12, **asked)) == "offset_out_of_range"
 
 
 async def test_offsets_are_asked_of_the_leader(sim: AsyncSimulator, wires: dict[int, Wire]) -> None:

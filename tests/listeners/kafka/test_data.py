@@ -203,6 +203,13 @@ async def test_waiting_goes_on_below_min_bytes(sim: AsyncSimulator, wire: Wire) 
     assert len(answer.responses[0].partitions[0].records) == 2 * len(ONE)
 
 
+async def test_nobody_waits_for_more_than_a_response_may_hold(wire: Wire) -> None:
+    await stored(wire, "t", ONE)  # Kafka: `fetchMinBytes` is at most `fetchMaxBytes`
+    asked = fetch(("t", 0, 0), max_wait=1000, min_bytes=1 << 20, max_bytes=len(ONE))
+    answer = await asyncio.wait_for(wire.ask(FETCH, 11, **asked), 60)
+    assert len(answer.responses[0].partitions[0].records) == len(ONE)
+
+
 async def test_waiting_ends_when_its_time_is_over(wire: Wire) -> None:
     (part,) = await fetched(wire, ("t", 0, 0), max_wait=0.02)
     assert (part.records, part.error_code.name, part.high_watermark) == (b"", "none", 0)

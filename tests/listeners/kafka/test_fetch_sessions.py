@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -96,6 +97,28 @@ async def test_a_waiting_request_of_a_session_is_woken(sim: AsyncSimulator, wire
         await ask(other)  # the first request is read by now
     sim.log.append_batch("t", 2, ONE)
     assert told(await wire.receive(FETCH, 11)) == [2]
+
+
+async def test_a_session_may_begin_with_nothing(wire: Wire) -> None:
+    number = (await ask(wire, session=(0, 0))).session_id
+    assert number > 0  # as from a real Kafka
+    assert told(await ask(wire, ("t", 1, 0), session=(number, 1))) == [1]
+
+
+async def test_a_request_that_its_session_has_overtaken_is_refused(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    session = await begin(wire)
+    async with await Wire.connect(sim.bootstrap_servers) as other:
+        wire.send(FETCH, 11, **fetch(session=(session, 1), max_wait=1000))
+        async with asyncio.timeout(60):
+            while not sim.log._waiters.by_topic:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert (await ask(other, session=(session, 2))).error_code.name == "none"
+        sim.log.append_batch("t", 1, ONE)
+        late = await asyncio.wait_for(wire.receive(FETCH, 11), 60)
+        assert (late.error_code.name, late.session_id) == ("invalid_fetch_session_epoch", session)
+        assert told(await ask(other, session=(session, 3))) == [1]
 
 
 async def test_refused_sessions(sim: AsyncSimulator, wire: Wire) -> None:

@@ -146,9 +146,15 @@ async def test_what_is_not_committed_is_minus_1_without_an_error(wire: Wire) -> 
     assert await committed(wire, "no group") == {}
 
 
+async def test_the_note_of_a_commit_is_counted_as_java_counts(wire: Wire) -> None:
+    assert await commit(wire, 1, metadata="ö" * 4096) == "none"
+    assert await commit(wire, 1, metadata="😀" * 2048) == "none"
+
+
 async def test_refusals_of_commits(wire: Wire) -> None:
     assert await commit(wire, 1, topic="nope") == "unknown_topic_or_partition"
     assert await commit(wire, 1, metadata="x" * 4097) == "offset_metadata_too_large"
+    assert await commit(wire, 1, metadata="😀" * 2049) == "offset_metadata_too_large"
     assert await commit(wire, 1, generation=3) == "illegal_generation"
     member = (await join(wire)).member_id
     assert await commit(wire, 1) == "unknown_member_id"

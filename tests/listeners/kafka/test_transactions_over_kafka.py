@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from kafka_batches import build_batch, records_of
 from kafka_wire import (
+    DELETE_GROUPS,
     DESCRIBE_TRANSACTIONS,
     END_TXN,
     FETCH,
     INIT_PRODUCER_ID,
     LIST_OFFSETS,
     PRODUCE,
+    TXN_OFFSET_COMMIT,
+    Make,
     Wire,
     fetch,
     list_offsets,
@@ -85,6 +88,30 @@ class Client:
         error: str = answer.error_code.name
         return error
 
+    async def commit_offset(self, offset: int) -> str:
+        """Commit an offset of group g in the transaction."""
+
+        def topics(make: Make) -> Any:
+            part = make(
+                "TxnOffsetCommitRequestPartition",
+                partition_index=0,
+                committed_offset=offset,
+                committed_metadata=None,
+            )
+            return (make("TxnOffsetCommitRequestTopic", name=CHAT, partitions=(part,)),)
+
+        answer = await self.wire.ask(
+            TXN_OFFSET_COMMIT,
+            5,
+            transactional_id=self.name,
+            group_id="g",
+            producer_id=self.producer_id,
+            producer_epoch=self.epoch,
+            topics=topics,
+        )
+        error: str = answer.topics[0].partitions[0].error_code.name
+        return error
+
     async def state(self) -> str:
         answer = await self.wire.ask(DESCRIBE_TRANSACTIONS, 0, transactional_ids=(self.name,))
         state: str = answer.transaction_states[0].transaction_state
@@ -149,6 +176,28 @@ async def test_the_clock_ends_a_transaction(sim: AsyncSimulator, client: Client)
     assert await client.send(b"next") == "none"
     assert await client.end() == "none"
     assert values(sim) == [b"next"]
+
+
+async def test_what_a_group_commits_later_outlives_a_transaction(
+    sim: AsyncSimulator, client: Client
+) -> None:
+    assert await client.commit_offset(10) == "none"
+    sim.log.groups.commit("g", CHAT, 0, 0)
+    assert await client.end() == "none"
+    assert sim.log.groups.committed("g", CHAT, 0) == 0  # as in a real Kafka
+    assert await client.commit_offset(11) == "none"
+    assert await client.end() == "none"
+    assert sim.log.groups.committed("g", CHAT, 0) == 11
+
+
+async def test_a_deleted_group_gets_nothing_from_a_transaction(
+    sim: AsyncSimulator, client: Client
+) -> None:
+    assert await client.commit_offset(10) == "none"
+    answer = await client.wire.ask(DELETE_GROUPS, 2, groups_names=("g",))
+    assert answer.results[0].error_code.name == "none"
+    assert await client.end() == "none"
+    assert sim.log.groups.committed("g", CHAT, 0) is None
 
 
 async def test_a_reset_takes_away_records_and_not_the_transaction(

@@ -1,8 +1,9 @@
 """DeleteGroups, key 42, versions 0 to 2.
 
 Behavior
-- Deletes groups without members, with their offsets. NON_EMPTY_GROUP while anybody reads in it,
-  through whatever door; GROUP_ID_NOT_FOUND. A group that is named twice is told once.
+- Deletes groups without members, with their offsets, those of open transactions too.
+  NON_EMPTY_GROUP while anybody reads in it, through whatever door; GROUP_ID_NOT_FOUND. A group that
+  is named twice is told once.
 
 Version notes
 - 2 is flexible.
@@ -35,9 +36,11 @@ def _deleted(request: Request, name: str) -> ErrorCode:
     if not request.allowed(Operation.DELETE, ResourceType.GROUP, name):
         return ErrorCode.group_authorization_failed
     coordinator = request.cluster.groups
-    if not coordinator.exists(name):
+    pending = request.cluster.transactions.offsets
+    if not (coordinator.exists(name) or pending.has(name)):
         return ErrorCode.group_id_not_found
     if coordinator.has_members(name):
         return ErrorCode.non_empty_group
     coordinator.forget(name)
+    pending.forget(name)
     return ErrorCode.none

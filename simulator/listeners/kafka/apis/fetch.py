@@ -6,7 +6,7 @@ Behavior
 - At least one batch is given however large it is (KIP-74); beyond that, `max_bytes` bounds the
   response and `partition_max_bytes` each partition.
 - With fewer than `min_bytes` it waits for up to `max_wait`, and is answered as soon as enough has
-  been appended. An error in any partition is told at once.
+  been appended, or as much as `max_bytes` lets through. An error in any partition is told at once.
 - OFFSET_OUT_OF_RANGE before the first offset kept and behind the end;
   UNKNOWN_TOPIC_OR_PARTITION, and UNKNOWN_TOPIC_ID from version 13 on.
 - FENCED_LEADER_EPOCH and UNKNOWN_LEADER_EPOCH for another epoch than the leader's;
@@ -14,7 +14,8 @@ Behavior
   that follows answers too. A request that waits is answered at once when the leader moves.
 - For a `last_fetched_epoch` whose records end earlier, the place where the histories part.
 - A client may open a session, and then names only what changes (KIP-227): see `fetch_sessions`.
-  FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
+  FETCH_SESSION_ID_NOT_FOUND, FETCH_SESSION_TOPIC_ID_ERROR; INVALID_FETCH_SESSION_EPOCH, also
+  for a request that still waits when the next one of its session comes.
 - Readers of committed records (isolation level 1) get batches up to the last stable offset, where
   the oldest open transaction begins, and the aborted transactions to pass over. The end of a
   transaction wakes those who wait.
@@ -73,12 +74,11 @@ class _Found(NamedTuple):
 
 
 class _Collected(NamedTuple):
-    """What there is now, its bytes, and whether any of it is an error or must be told at once."""
+    """What there is now, whether any of it is an error, and whether it is to be told at once."""
 
     found: list[_Found]
-    size: int
     failed: bool
-    urgent: bool
+    enough: bool
 
 
 @api(1, "fetch", (4, 18))
@@ -92,7 +92,7 @@ def fetch(request: Request) -> Any:
         )
     collected = _collect(request, granted)
     wait = body.max_wait.total_seconds()
-    if collected.size >= body.min_bytes or collected.urgent or wait <= 0 or not granted.wanted:
+    if collected.enough or wait <= 0 or not granted.wanted:
         return _response(request, granted, collected)
     return _Waiting(request, granted, wait).future
 
@@ -167,7 +167,7 @@ class _Waiting:
         """Answer with what there is, if it is enough or the last chance; a failure is told, too."""
         try:
             collected = _collect(self._request, self._granted)
-            if at_last or collected.urgent or collected.size >= self._request.body.min_bytes:
+            if at_last or collected.enough:
                 self.future.set_result(_response(self._request, self._granted, collected))
             else:
                 self._log.wait(self._changed, self._topics)
@@ -189,6 +189,12 @@ def _name(request: Request, wanted: Wanted) -> str | None:
 def _response(request: Request, granted: Granted, collected: _Collected) -> Any:
     make = request.schema.make
     session = granted.session
+    if session is not None and granted.overtaken:
+        return request.schema.response(
+            error_code=ErrorCode.invalid_fetch_session_epoch,
+            session_id=session.session_id,
+            responses=(),
+        )
     topics: dict[Any, list[Any]] = {}
     for found in collected.found:
         if session is None or _is_told(session, found) or not granted.incremental:
@@ -221,7 +227,7 @@ def _is_told(session: FetchSession, found: _Found) -> bool:
 
 
 def _collect(request: Request, granted: Granted) -> _Collected:
-    left = min(request.body.max_bytes, request.cluster.config.int("fetch.max.bytes"))
+    left = most = min(request.body.max_bytes, request.cluster.config.int("fetch.max.bytes"))
     size, failed, urgent = 0, False, False
     all_found = []
     for wanted in granted.wanted:
@@ -233,7 +239,8 @@ def _collect(request: Request, granted: Granted) -> _Collected:
         left -= len(found.records)
         size += len(found.records)
         all_found.append(found)
-    return _Collected(all_found, size, failed, failed or urgent)
+    enough = failed or urgent or size >= min(request.body.min_bytes, most)
+    return _Collected(all_found, failed, enough)
 
 
 def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
@@ -255,7 +262,7 @@ def _read(request: Request, wanted: Wanted, limit: int, first: bool) -> _Found:
         )
         if code is not ErrorCode.none:
             raise Refused(code)
-        if wanted.last_fetched_epoch != NO_EPOCH:
+        if wanted.last_fetched_epoch != NO_EPOCH and wanted.offset >= start:
             parted = _parted(request, topic, wanted)
             if parted is not None:
                 return _Found(wanted, ErrorCode.none, b"", start, end, parted, stable)

@@ -7,6 +7,7 @@ Behavior
   and CONCURRENT_TRANSACTIONS asks the client to come again.
 - A producer that names its id and epoch (KIP-360) gets the next epoch if it is not fenced, and the
   same answer when it asks twice; PRODUCER_FENCED otherwise. INVALID_REQUEST for only one of both.
+  So a producer whose transaction has timed out may go on, as long as no other begins (KIP-588).
 - INVALID_TRANSACTION_TIMEOUT for 0 and less, and for more than `transaction.max.timeout.ms`;
   INVALID_REQUEST for an empty transactional id; NOT_COORDINATOR.
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.commit_notes import note_of
 from simulator.listeners.kafka.permissions import partition_refusal
 from simulator.listeners.kafka.registry import Request, api
 from simulator.log import InvalidGroup
@@ -91,8 +92,8 @@ def _stored(request: Request, topic: str | None, partition: Any, refused: ErrorC
         partition.partition_index,
     ):
         return ErrorCode.stale_member_epoch
-    metadata = partition.committed_metadata or ""
-    if len(metadata.encode()) > request.cluster.config.int("offset.metadata.max.bytes"):
+    metadata = note_of(partition.committed_metadata, request)
+    if metadata is None:
         return ErrorCode.offset_metadata_too_large
     epoch = partition.committed_leader_epoch if request.version >= 6 else NO_EPOCH
     commit = Commit(partition.committed_offset, epoch, metadata)

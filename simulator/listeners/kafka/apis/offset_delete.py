@@ -3,7 +3,7 @@
 Behavior
 - Forgets committed offsets of single partitions (KIP-496). GROUP_SUBSCRIBED_TO_TOPIC where a member
   reads the topic, UNKNOWN_TOPIC_OR_PARTITION where there is none; no error where nothing was
-  committed.
+  committed. What an open transaction has committed there is forgotten, too.
 - GROUP_AUTHORIZATION_FAILED without DELETE on the group, TOPIC_AUTHORIZATION_FAILED without READ on
   a topic.
 - INVALID_GROUP_ID for an empty name, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP for a group with members
@@ -56,7 +56,7 @@ def _refused(request: Request) -> ErrorCode:
         return ErrorCode.group_authorization_failed
     if not name:
         return ErrorCode.invalid_group_id
-    if not coordinator.exists(name):
+    if not (coordinator.exists(name) or request.cluster.transactions.offsets.has(name)):
         return ErrorCode.group_id_not_found
     group = coordinator.group(name)
     if group is not None and group.members and group.protocol_type != CONSUMERS:
@@ -72,4 +72,5 @@ def _deleted(request: Request, topic: str, partition: int) -> ErrorCode:
     if is_subscribed(request.cluster.groups, log, name, topic):
         return ErrorCode.group_subscribed_to_topic
     log.groups.delete_commits(name, [(topic, partition)])
+    request.cluster.transactions.offsets.forget(name, (topic, partition))
     return ErrorCode.none

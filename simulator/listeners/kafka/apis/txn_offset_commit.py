@@ -2,7 +2,8 @@
 
 Behavior
 - Offsets that become the group's when the transaction is committed, and are forgotten when it is
-  aborted. Until then an OffsetFetch that wants stable ones is told to wait.
+  aborted, or when the group's offset there is deleted. Until then an OffsetFetch that wants stable
+  ones is told to wait. An offset that the group has committed otherwise after that one stays.
 - The group must belong to the transaction: INVALID_TXN_STATE, and TRANSACTION_ABORTABLE from
   version 4 on. From version 5 on it is added to the transaction.
 - INVALID_PRODUCER_ID_MAPPING; INVALID_PRODUCER_EPOCH for a fenced producer;
@@ -22,6 +23,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from simulator.listeners.kafka.commit_notes import note_of
 from simulator.listeners.kafka.permissions import partition_refusal
 from simulator.listeners.kafka.registry import Request, api
 from simulator.listeners.kafka.transactions import FIRST_BUMPING_OFFSET_COMMIT
@@ -116,8 +118,8 @@ def _store(request: Request, topic: str, partition: Any, refused: ErrorCode) -> 
     if error is not ErrorCode.none:
         return error
     body, cluster = request.body, request.cluster
-    metadata = partition.committed_metadata or ""
-    if len(metadata.encode()) > cluster.config.int("offset.metadata.max.bytes"):
+    metadata = note_of(partition.committed_metadata, request)
+    if metadata is None:
         return ErrorCode.offset_metadata_too_large
     epoch = partition.committed_leader_epoch if request.version >= 2 else NO_EPOCH
     cluster.transactions.commit_later(
