@@ -31,7 +31,10 @@ class SourceUnavailable(SimulatorError):
 
 
 class Until(NamedTuple):
-    """When a recording ends, seconds and records; with nothing set, at the end of the topics."""
+    """When a recording ends, seconds and records; with nothing set, at the end of the topics.
+
+    Seconds count from when the source is in place: see `Source.in_place`.
+    """
 
     idle_s: float | None = None
     records: int | None = None
@@ -56,6 +59,11 @@ class Source(ABC):
     def poll(self, timeout_s: float) -> list[Record] | None:
         """Return what has come, nothing if nothing comes in that time, None at the end."""
 
+    @property
+    @abstractmethod
+    def in_place(self) -> bool:
+        """Whether what comes is told as it comes; before that, silence means nothing."""
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the connection."""
@@ -77,13 +85,14 @@ def open_source(address: str, topics: Sequence[str], *, latest: bool, follow: bo
 
 def recorded(source: Source, until: Until) -> Iterator[list[Record]]:
     """Read until it is enough."""
-    begin = heard = time.monotonic()
+    begin: float | None = None
+    heard = time.monotonic()
     left = until.records
     while left is None or left > 0:
         now = time.monotonic()
-        if until.for_s is not None and now - begin >= until.for_s:
-            return
-        if until.idle_s is not None and now - heard >= until.idle_s:
+        if begin is None and source.in_place:
+            begin = heard = now
+        if _is_over(until, now, begin, heard):
             return
         found = source.poll(_POLL_S)
         if found is None:
@@ -93,6 +102,17 @@ def recorded(source: Source, until: Until) -> Iterator[list[Record]]:
             found = found[:left]
             left = None if left is None else left - len(found)
             yield found
+
+
+def _is_over(until: Until, now: float, begin: float | None, heard: float) -> bool:
+    """Whether the time is over; a source that is never in place is given up after a while."""
+    if until.idle_s is None and until.for_s is None:
+        return False
+    if begin is None:
+        return now - heard >= max(CONNECT_S, until.idle_s or 0, until.for_s or 0)
+    if until.for_s is not None and now - begin >= until.for_s:
+        return True
+    return until.idle_s is not None and now - heard >= until.idle_s
 
 
 class _KafkaSource(Source):
@@ -110,7 +130,7 @@ class _KafkaSource(Source):
                 "bootstrap.servers": address.servers,
                 "group.id": "simulator-record",  # asked for, not used: partitions are assigned
                 "enable.auto.commit": False,
-                "enable.partition.eof": not follow,
+                "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "allow.auto.create.topics": False,
                 "log_level": 0,
@@ -137,7 +157,7 @@ class _KafkaSource(Source):
     def poll(self, timeout_s: float) -> list[Record] | None:
         from confluent_kafka import KafkaError
 
-        if not self._open:
+        if not self._open and not self._follow:
             return None
         found = []
         for message in self._consumer.consume(_AT_ONCE, timeout_s):
@@ -151,6 +171,10 @@ class _KafkaSource(Source):
             ):
                 raise SourceUnavailable(f"{self._servers}: {error.str()}")
         return found
+
+    @property
+    def in_place(self) -> bool:
+        return not self._open  # the end of every partition has been reached
 
     def close(self) -> None:
         self._consumer.close()
@@ -190,17 +214,24 @@ class _GrpcSource(Source):
         request = broker_pb2.SubscribeRequest(topics=topics, stop_at_end=not follow)
         if start is not None:
             getattr(request, "from").CopyFrom(start)
-        self._call = BrokerStub(self._channel).Subscribe(request)
+        self._stub = BrokerStub(self._channel)
+        self._past = None if latest else broker_pb2.DescribeTopicsRequest(topics=topics)
+        self._call = self._stub.Subscribe(request)
         self._arrived: queue.SimpleQueue[list[Record] | grpc.RpcError | None]
         self._arrived = queue.SimpleQueue()
+        self._in_place = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         import grpc
 
         try:
+            self._call.initial_metadata()  # the subscription is there
+            if self._past is None or _is_empty(self._stub.DescribeTopics(self._past)):
+                self._in_place.set()
             for response in self._call:
                 self._arrived.put([_record_from(record) for record in response.records])
+                self._in_place.set()  # what else is there follows at once
             self._arrived.put(None)
         except grpc.RpcError as error:
             self._arrived.put(error)
@@ -215,9 +246,21 @@ class _GrpcSource(Source):
         details: Any = found
         raise SourceUnavailable(f"{self._target}: {details.details() or details.code().name}")
 
+    @property
+    def in_place(self) -> bool:
+        return self._in_place.is_set() and self._arrived.empty()
+
     def close(self) -> None:
         self._call.cancel()
         self._channel.close()
+
+
+def _is_empty(described: Any) -> bool:
+    return all(
+        partition.start_offset == partition.end_offset
+        for topic in described.topics
+        for partition in topic.partitions
+    )
 
 
 def _record_from(record: Any) -> Record:

@@ -106,11 +106,21 @@ def test_an_end_by_number(source: str, tmp_path: Path, options: tuple[str, ...])
     assert "3 records written" in record(source, tmp_path / "some.jsonl", *options)
 
 
-@pytest.mark.parametrize("options", [("--until-idle", "300ms"), ("--for", "2s")])
+@pytest.mark.parametrize("options", [("--until-idle", "300ms"), ("--for", "300ms")])
 def test_an_end_by_time(
     cluster: Simulator, source: str, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     told = record(source, tmp_path / "all.jsonl", *options)
+    assert f"{len(cluster.events())} records written" in told
+
+
+@pytest.mark.parametrize("end", ["--until-idle", "--for"])
+def test_a_cluster_that_answers_late_is_not_idle(
+    cluster: Simulator, tmp_path: Path, end: str
+) -> None:
+    """The time was counted from the start once, and a slow one recorded nothing."""
+    cluster.kafka.add_fault(api="Fetch", delay="1s", times=1)
+    told = record(f"kafka://{cluster.bootstrap_servers}", tmp_path / "all.jsonl", end, "300ms")
     assert f"{len(cluster.events())} records written" in told
 
 
