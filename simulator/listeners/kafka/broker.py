@@ -8,8 +8,9 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from simulator.listeners.kafka.acceptor import Acceptor
 from simulator.listeners.kafka.errors import AddressUnavailable
 from simulator.log.placement import Node
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
     from simulator.listeners.kafka.cluster import Cluster
     from simulator.listeners.kafka.connection import Connection
-
-HANDSHAKE_SECONDS: Final = 10.0
-"""How long a client may take for the handshake of TLS."""
 
 
 class Broker:
@@ -33,14 +31,14 @@ class Broker:
         self.host = host
         self.port = port
         self.connections: set[Connection] = set()
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._changing = asyncio.Lock()  # a start takes a few steps of the loop
         self._kept: socket.socket | None = None
 
     @property
     def running(self) -> bool:
         """Whether clients can connect."""
-        return self._server is not None
+        return self._acceptor is not None
 
     @property
     def address(self) -> str:
@@ -59,16 +57,12 @@ class Broker:
 
     async def _start(self, cluster: Callable[[], Cluster], tls: SSLContext | None) -> None:
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._connection(cluster),
-                self.host,
-                self.port,
-                ssl=tls,
-                ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
+            self._acceptor = acceptor = await Acceptor.listen(
+                self.host, self.port, self._connection(cluster), tls
             )
         except (OSError, OverflowError) as error:
             raise AddressUnavailable(self.host, self.port, _reason(error)) from error
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = acceptor.port
         self._let_port_go()
 
     async def stop(self) -> None:
@@ -90,19 +84,16 @@ class Broker:
             cluster.start_node(self.node_id)
 
     async def _stop(self, *, keep_port: bool) -> None:
-        server, self._server = self._server, None
-        if server is None:
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is None:
             self._let_port_go()
             return
-        address = server.sockets[0].getsockname()
-        family = server.sockets[0].family
-        server.close()
+        await acceptor.close()
         if keep_port:
-            self._keep_port(family, address)
+            self._keep_port(acceptor.family, acceptor.address)
         for connection in list(self.connections):
             connection.close()
-        await server.wait_closed()
-        for _ in range(3):  # connections learn that they are closed, those being made as well
+        for _ in range(3):  # connections learn that they are closed
             await asyncio.sleep(0)
 
     def _connection(self, cluster: Callable[[], Cluster]) -> Callable[[], Connection]:
