@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import Producer
+from ports import refusing_port
 
 from simulator import AsyncSimulator, InvalidEvent, PlayFailed, Simulator, SimulatorError
 from simulator.clusters import ClusterUnavailable
@@ -234,13 +235,12 @@ def test_settings_that_cannot_be(wrong: dict[str, object]) -> None:
 
 
 def test_a_cluster_that_is_not_there() -> None:
-    with Simulator(grpc_port=None) as gone:
-        servers = gone.bootstrap_servers
     with (
+        refusing_port() as port,
         pytest.raises(
-            ClusterUnavailable, match=rf"{servers} does not answer: .*Connect to .*refused"
+            ClusterUnavailable, match=rf":{port} does not answer: .*Connect to .*refused"
         ),
-        Simulator(log=f"kafka://{servers}"),
+        Simulator(log=f"kafka://127.0.0.1:{port}"),
     ):
         pass
 
