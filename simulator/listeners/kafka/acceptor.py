@@ -118,10 +118,20 @@ class Acceptor:
             logger.warning("%s: connection closed: no TLS: %s", peer, error)
 
 
+async def _resolved(host: str, port: int) -> list[Any]:
+    """What `getaddrinfo` says of a host; for a name it is asked in a thread, since it may wait."""
+    try:
+        flags = socket.AI_PASSIVE | socket.AI_NUMERICHOST
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    except socket.gaierror:
+        loop = asyncio.get_running_loop()
+        kind = socket.SOCK_STREAM
+        return await loop.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)
+
+
 async def _bound(host: str, port: int) -> list[_Listening]:
     """Listening sockets for all addresses of a host, with the same port."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found = await _resolved(host, port)
     bound: list[_Listening] = []
     try:
         for family, kind, protocol, _, address in dict.fromkeys(found):
