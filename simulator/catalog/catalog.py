@@ -22,6 +22,7 @@ from simulator.catalog.errors import (
 from simulator.catalog.message_type import MessageType
 from simulator.catalog.plain_json import shown
 from simulator.catalog.schemas import NAME, PAYLOAD, has_envelope
+from simulator.catalog.validation import check_schema
 from simulator.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -126,15 +127,7 @@ class Catalog:
         InvalidDocument.
         """
         descriptors = None if descriptor_set is None else Descriptors(descriptor_set)
-        catalog = cls([CatalogSource(read_document(text, source), descriptors)])
-        for message in catalog.messages:
-            try:
-                message.validator  # noqa: B018 - compiles, so that a bad schema shows here
-            except ValueError as error:
-                place = f"#/channels/{message.channel}: event {message.name}"
-                reason = str(error).partition("\n")[0]
-                raise InvalidDocument(source, place, f"not a JSON schema: {reason}") from None
-        return catalog
+        return cls([CatalogSource(read_document(text, source, check=check_schema), descriptors)])
 
     @classmethod
     def load(cls, paths: Sequence[str | Path], *, cache: Path | None = None) -> Catalog:

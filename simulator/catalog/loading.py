@@ -23,6 +23,7 @@ from simulator.catalog.document import ChannelSource, Document, MessageSource, r
 from simulator.catalog.errors import InvalidDocument
 from simulator.catalog.lone_services import LoneServices
 from simulator.catalog.protos import compile_protos, has_compiler
+from simulator.catalog.validation import check_schema
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -39,7 +40,7 @@ _IMPORT: Final = re.compile(
 
 _ON_MESSAGE: Final = re.compile(rb"\brpc\s+OnMessage\b")
 
-_CACHE_FORMAT: Final = "3"
+_CACHE_FORMAT: Final = "4"
 
 
 class _File(NamedTuple):
@@ -196,7 +197,9 @@ def _read(
     documents: list[tuple[_File, Document]] = []
     for file in files:
         try:
-            documents.append((file, read_document(file.text.decode(), str(file.path))))
+            text, source = file.text.decode(), str(file.path)
+            document = read_document(text, source, problems, check=check_schema)
+            documents.append((file, document))
         except InvalidDocument as error:
             problems.append(str(error))
         except UnicodeDecodeError as error:

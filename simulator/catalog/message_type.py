@@ -210,10 +210,11 @@ class MessageType:
         for given in self._source.examples:
             if not self.violations(given):
                 return dict(given)
-        event = example_of({"type": "object", **self.schema})
+        made = example_of({"type": "object", **self.schema})
+        event = dict(made) if isinstance(made, dict) else {}
         if self.has_envelope:
             event[NAME] = self.name
-        return dict(event)
+        return event
 
     @cached_property
     def _free_form_prefixes(self) -> tuple[str, ...]:

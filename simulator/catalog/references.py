@@ -32,6 +32,11 @@ class References:
         self._nodes = 0
         self._depth = 0
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether the document has more schemas than any may have."""
+        return self._nodes > MAX_NODES
+
     def follow(self, node: Any, place: str) -> tuple[Any, str]:
         """What `node` stands for and its place, after all references in a row."""
         seen = [place]
@@ -47,7 +52,7 @@ class References:
     def schema(self, node: Any, place: str) -> Any:
         """The schema with all references inlined; one `$ref` gives the same object every time."""
         self._nodes += 1
-        if self._nodes > MAX_NODES:
+        if self.exhausted:
             raise self._error(place, f"more than {MAX_NODES} schemas when references are inlined")
         if isinstance(node, bool):
             return node
@@ -59,11 +64,13 @@ class References:
         if isinstance(reference, str):
             return self._referenced(reference, place)
         self._depth += 1
-        schema = {
-            key: self._keyword(key, value, f"{place}/{escape(key)}") for key, value in node.items()
-        }
-        self._depth -= 1
-        return schema
+        try:
+            return {
+                key: self._keyword(key, value, f"{place}/{escape(key)}")
+                for key, value in node.items()
+            }
+        finally:
+            self._depth -= 1
 
     def _referenced(self, reference: str, place: str) -> Any:
         if reference in self._open:
@@ -75,8 +82,10 @@ class References:
             return schema
         before = self._nodes
         self._open.append(reference)
-        schema = self.schema(self._target(reference, place), reference)
-        self._open.pop()
+        try:
+            schema = self.schema(self._target(reference, place), reference)
+        finally:
+            self._open.pop()
         self._resolved[reference] = (schema, self._nodes - before)
         return schema
 

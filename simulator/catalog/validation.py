@@ -158,6 +158,18 @@ def _with_own_rules(schema: Schema, name: str, key: str | None) -> Schema:
     return merged
 
 
+def check_schema(schema: Any) -> None:
+    """Raise ValueError, with where and why, for what is no JSON schema."""
+    import jsonschema_rs
+
+    try:
+        jsonschema_rs.Draft7Validator(schema, validate_formats=True)
+    except jsonschema_rs.ValidationError as error:
+        path = ".".join(map(str, error.instance_path))
+        text = _shortened(str(error).partition("\n")[0])
+        raise ValueError(f"{path}: {text}" if path else text) from None
+
+
 def _compile(schema: Schema) -> jsonschema_rs.Draft7Validator:
     import jsonschema_rs  # 20 ms to import, and only validation needs it
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -15,17 +14,13 @@ from simulator.log.partition_state import PartitionState
 from simulator.log.partitioner import partition_for_key
 from simulator.log.retention import Retention
 from simulator.log.rules import RulesOf, TopicRules, settings_of
+from simulator.topic_names import broken_rule
 
 MAX_PARTITIONS: Final = 10_000
 """Partitions of one topic; a Kafka controller refuses requests for more (KRaft)."""
 
-MAX_NAME_LENGTH: Final = 249
-"""As in Kafka, where a topic's name becomes the name of a directory."""
-
 INTERNAL: Final = frozenset(("__consumer_offsets", "__transaction_state", "__share_group_state"))
 """Topics that a cluster keeps for itself; clients may not write to them."""
-
-_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]+")
 
 
 class PartitionInfo(NamedTuple):
@@ -57,16 +52,9 @@ class TopicInfo(NamedTuple):
 
 def check_topic_name(name: str) -> None:
     """Raise InvalidTopicName unless `name` follows the rules of Kafka's `Topic.validate`."""
-    if not name:
-        raise InvalidTopicName(name, "it must not be empty")
-    if name in (".", ".."):
-        raise InvalidTopicName(name, 'it must not be "." or ".."')
-    if len(name) > MAX_NAME_LENGTH:
-        raise InvalidTopicName(
-            name, f"it has {len(name)} characters, at most {MAX_NAME_LENGTH} are allowed"
-        )
-    if not _LEGAL_NAME.fullmatch(name):
-        raise InvalidTopicName(name, "only ASCII letters and digits, '.', '_' and '-' are allowed")
+    rule = broken_rule(name)
+    if rule is not None:
+        raise InvalidTopicName(name, rule)
 
 
 class Topic:

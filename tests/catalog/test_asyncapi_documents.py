@@ -8,7 +8,10 @@ import pytest
 from documents import catalog, document, event_schema, schema_catalog
 
 from simulator.catalog import Catalog, InvalidDocument
+from simulator.catalog.catalog import CatalogSource
+from simulator.catalog.document import read_document
 from simulator.catalog.references import MAX_DEPTH
+from simulator.catalog.validation import check_schema
 
 
 def refused(text: str) -> InvalidDocument:
@@ -89,7 +92,7 @@ def test_publish_and_subscribe_both_count():
 
 
 def test_two_messages_of_one_name_are_refused():
-    one, other = ({"name": "made", "payload": {"type": kind}} for kind in ("object", "array"))
+    one, other = ({"name": "made", "payload": {"required": [field]}} for field in ("a", "b"))
     error = refused_json(
         document(channels={"a": {"publish": {"message": {"oneOf": [one, other]}}}})
     )
@@ -122,14 +125,43 @@ def test_an_inline_message_is_named_by_its_id_its_name_or_its_channel(message, n
     assert [found.name for found in found.messages] == [name]
 
 
-def test_channel_names_may_have_dots_and_slashes():
+def test_channel_names_may_have_dots():
     message = {"$ref": "#/components/messages/groupCreated"}
-    channels = {name: {"publish": {"message": message}} for name in ("group.groupCreated", "a/b~c")}
+    channels = {"group.groupCreated": {"publish": {"message": message}}}
     found = catalog({"groupCreated": {}}, channels, **{"x-proto-package": "example.group.v1"})
     dotted = found.message("group.groupCreated", "groupCreated")
     assert dotted.proto_name == "example.group.v1.GroupCreated"
     assert dotted.service_name == "example.group.v1.GroupGroupCreatedGroupCreatedService"
-    assert found.message("a/b~c", "groupCreated").service_name.endswith(".ABCGroupCreatedService")
+
+
+@pytest.mark.parametrize("name", ["a/b~c", "user {id}", "..", "x" * 250, ""])
+def test_channels_that_no_topic_can_be_called_after(name):
+    error = refused_json(document({"made": {}}, {name: {"publish": {"message": {"name": "m"}}}}))
+    assert error.place == f"#/channels/{name.replace('~', '~0').replace('/', '~1')}"
+    assert "no topic can be called" in str(error)
+
+
+@pytest.mark.parametrize("kind", ["string", "array", ["integer", "null"]])
+def test_payloads_that_are_no_objects(kind):
+    error = refused_json(document({"made": {"payload": {"type": kind}}}))
+    assert error.place == "#/components/messages/made/payload"
+    assert "an event is an object" in str(error)
+
+
+def test_messages_of_version_3_are_called_what_their_channel_calls_them():
+    channels = {
+        "one": {"address": "a", "messages": {"made": {"$ref": "#/components/messages/x"}}},
+        "other": {"address": "a", "messages": {"gone": {"payload": {}}, "made": MADE}},
+        "third": {"address": None, "messages": {"left": {"name": "leftEvent"}}},
+    }
+    found = catalog({"x": MADE}, channels, asyncapi="3.0.0")
+    assert {name: set(each.messages) for name, each in found.channels.items()} == {
+        "a": {"made", "gone"},
+        "third": {"left"},
+    }
+
+
+MADE = {"payload": {"properties": {"a": {"type": "string"}}}}
 
 
 def test_protobuf_names_come_from_the_message_name():
@@ -314,8 +346,8 @@ def test_a_deep_chain_of_references_is_refused():
         ),
         (
             MESSAGE + "{name: x, payload: {type: strin}}}}}",
-            "#/channels/a: event x",
-            "not a JSON schema",
+            "#/channels/a/publish/message/payload",
+            "not a JSON schema: type: ",
         ),
     ],
 )
@@ -393,3 +425,18 @@ def test_pyyaml_without_libyaml_reads_the_same(monkeypatch):
         *("on", "quoted", "2020-01-01", "1_000"),
     ]
     assert native["x-more"] == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("value", [5, "x", None, [5], {"a": 5}])
+@pytest.mark.parametrize(
+    "keyword",
+    ["type", "allOf", "oneOf", "properties", "required", "items", "enum", "pattern", "minLength"],
+)
+def test_keywords_of_the_wrong_kind_are_refused_or_harmless(keyword, value):
+    for schema in ({keyword: value}, {"properties": {"a": {"allOf": [{keyword: value}]}}}):
+        told: list[str] = []
+        text = orjson.dumps(document({"thing": {"payload": schema}})).decode()
+        read = read_document(text, "things.json", told, check=check_schema)
+        assert all("#/components/messages/thing/payload" in problem for problem in told)
+        for thing in Catalog([CatalogSource(read)]).messages:
+            assert isinstance(thing.example, dict)

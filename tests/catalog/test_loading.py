@@ -206,3 +206,57 @@ async def test_a_simulator_knows_the_events_of_its_specs(tmp_path: Path) -> None
         assert [event.name for event in sim.events("shop")] == ["itemBought"]
     with pytest.raises(InvalidSetting, match="not both"):
         Settings(specs=[spec], catalog=Catalog.builtin())
+
+
+def test_one_bad_part_leaves_the_rest_of_its_document(
+    tmp_path: Path, load: Callable[..., Catalog]
+) -> None:
+    """Each of them is told with its file and its place, also from the cache."""
+
+    def message(name: str, payload: object = None, **rest: object) -> dict[str, object]:
+        return {"messageId": name, "payload": payload or {"type": "object"}, **rest}
+
+    several = [
+        message("pattern", {"properties": {"a": {"properties": {"b": {"pattern": "("}}}}}),
+        message("type", {"properties": {"a": {"type": "strng"}}}),
+        message("array", {"type": "array"}),
+        message("avro", schemaFormat="application/vnd.apache.avro"),
+        message("loop", {"$ref": "#/components/schemas/loop"}),
+        {"$ref": "#/components/messages/nowhere"},
+        message("fine"),
+        message("fine", {"required": ["other"]}),
+        message("after", {"$ref": "#/components/schemas/small"}),
+    ]
+    channels = {
+        "good": {"publish": {"message": {"oneOf": several}}},
+        "a/b": {"publish": {"message": message("slash")}},
+        "nothing": None,
+        "last": {"publish": {"message": message("last")}},
+    }
+    loop = {"properties": {"again": {"$ref": "#/components/schemas/loop"}}}
+    components = {"schemas": {"loop": loop, "small": {"type": "object"}}, "messages": {}}
+    path = tmp_path / "specs/shop.json"
+    write(path, {"asyncapi": "2.6.0", "channels": channels, "components": components})
+    for _ in range(2):
+        catalog = load()
+        assert set(catalog.channels["good"].messages) == {"fine", "after"}
+        assert set(catalog.channels) == {"good", "last", "chat", "personalChat"}
+        told = sorted(problem.removeprefix(f"{path}: ") for problem in catalog.problems)
+        one_of = "#/channels/good/publish/message/oneOf"
+        for line, (place, reason) in zip(
+            told,
+            [
+                ("#/channels/a~1b", "no topic can be called 'a/b'"),
+                (f"{one_of}/0/payload", "schema: properties.a.properties.b.pattern: "),
+                (f"{one_of}/1/payload", "schema: properties.a.type: "),
+                (f"{one_of}/2/payload", "this payload is array"),
+                (f"{one_of}/3/schemaFormat", "is not supported"),
+                (f"{one_of}/5", "there is no 'nowhere'"),
+                ("#/channels/good/publish", "two different messages are named fine"),
+                ("#/channels/nothing", "a mapping is needed"),
+                ("#/components/schemas/loop/properties/again", "recursive schemas"),
+            ],
+            strict=True,
+        ):
+            assert line.startswith(f"{place}: "), line
+            assert reason in line

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from simulator.log.topic import MAX_NAME_LENGTH
+from simulator.topic_names import MAX_NAME_LENGTH
 
 if TYPE_CHECKING:
     from simulator.listeners.kafka.registry import Api, Request

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from simulator.log import InvalidTopicName
-from simulator.log.topic import MAX_NAME_LENGTH, check_topic_name
+from simulator.log.topic import check_topic_name
+from simulator.topic_names import MAX_NAME_LENGTH
 
 
 def name_problem(name: str) -> str | None:
