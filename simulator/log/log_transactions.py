@@ -30,12 +30,15 @@ class OpenPlace(NamedTuple):
 class LogTransactions:
     """Answers of the partitions; each raises TopicNotFound or PartitionNotFound."""
 
-    __slots__ = ("_topics", "rewound")
+    __slots__ = ("_topics", "rewound", "strict_from")
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self.rewound: Callable[[], None] | None = None
         """Called when the log was reset or restored, before those who wait on it."""
+        self.strict_from = 0
+        """The first producer id that is younger than that: from older ones, which go on, any first
+        sequence is accepted."""
 
     def last_stable_offset(self, topic: str, partition: int) -> int:
         """Where the oldest open transaction begins; the end of the partition without one."""

@@ -53,7 +53,6 @@ class LogWriter(LogReader):
         self._waiting = self._waiters.by_topic
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._identity = object()
-        self._is_rewound = False
 
     # Appending
 
@@ -139,7 +138,7 @@ class LogWriter(LogReader):
         if size > limit:
             raise RecordTooLarge(topic, size, bound, limit)
         if batch.producer_id != NO_PRODUCER:
-            strictly = bumps_epochs and not self._is_rewound
+            strictly = bumps_epochs and batch.producer_id >= self.transactions.strict_from
             known = chosen.producers.check(batch, bumps_epochs=strictly)
             if known is not None:
                 return known

@@ -131,6 +131,7 @@ class Placement:
         self._next = 0
         self._places: dict[UUID, list[PartitionPlace]] = {}
         self._coordinators: dict[tuple[CoordinatorKind, str], int] = {}
+        self._origins: dict[tuple[UUID, int], tuple[int, ...]] = {}  # before reassignments
         for topic_id in COORDINATOR_TOPICS.values():
             self._next = 0
             self.assign(topic_id, COORDINATOR_PARTITIONS)
@@ -163,6 +164,7 @@ class Placement:
         known = {*topic_ids, *COORDINATOR_TOPICS.values()}
         if len(self._places) > 2 * len(known) + KEPT_PLACES:
             self._places = {i: places for i, places in self._places.items() if i in known}
+            self._origins = {key: found for key, found in self._origins.items() if key[0] in known}
 
     def _new_place(self, replicas: tuple[int, ...]) -> PartitionPlace:
         isr = tuple(node for node in replicas if node in self.running)
@@ -251,6 +253,7 @@ class Placement:
             raise InvalidReplicas(replicas)
         place = self._places[topic_id][partition]
         before = [node for node in place.replicas if node not in place.adding]
+        self._origins.setdefault((topic_id, partition), tuple(before))
         place = place._replace(
             replicas=(*replicas, *(node for node in before if node not in replicas)),
             isr=tuple(node for node in place.isr if node in before or node in replicas),
@@ -294,11 +297,22 @@ class Placement:
             raise NodeStopped(to)
         self._coordinators[kind, key] = to
 
-    def restore_coordinators(self) -> None:
-        """Put all coordinators back where they belong."""
-        self._coordinators.clear()
-
     # Changes
+
+    def restore(self) -> list[Moved]:
+        """Put replicas, coordinators and the controller back where they were at first.
+
+        For what waits for a broker, call this again once all of them run.
+        """
+        self._coordinators.clear()
+        first = next(iter(self.nodes))
+        if self.controller != first and first in self.running:
+            self._elect_controller()
+        return [
+            moved
+            for (topic_id, partition), replicas in self._origins.items()
+            for moved in self.reassign(topic_id, partition, replicas)
+        ]
 
     def _settled(self, place: PartitionPlace) -> PartitionPlace:
         """The place as it becomes by itself with the brokers that run now."""

@@ -159,7 +159,6 @@ class TopicLog(LogCopier):
         self._rewound()
 
     def _rewound(self) -> None:
-        self._is_rewound = True  # producers go on with sequences that are not known here any more
         if self.transactions.rewound is not None:
             self.transactions.rewound()
         self._waiters.wake_all()

@@ -196,8 +196,11 @@ def test_who_bumps_epochs_begins_at_0(log: TopicLog) -> None:
 def test_after_a_reset_producers_go_on(log: TopicLog) -> None:
     log.create_topic("kept", permanent=True)
     send(log, b"a", topic="kept", bumps_epochs=True)
+    log.transactions.rewound = lambda: setattr(log.transactions, "strict_from", 8)
     log.reset()
     assert send(log, b"b", topic="kept", sequence=1, bumps_epochs=True) == 0
+    with pytest.raises(OutOfOrderSequence):
+        send(log, b"c", topic="kept", producer=8, sequence=1, bumps_epochs=True)
 
 
 def test_deleting_records_keeps_what_readers_must_know(log: TopicLog) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -102,7 +101,7 @@ class Cluster:
         self._rebalance: BrokerTimer | None = None
         self.faults = Faults(lambda: Randomness(seed).fork("kafka faults").random)
         self.request_log = RequestLog(Viewer(self.topic_name, clock.wall_seconds).view)
-        self._producer_ids = count()
+        self._next_producer_id = 0
         self.transactions = TransactionCoordinator(
             log,
             clock,
@@ -113,6 +112,7 @@ class Cluster:
             ),
             lambda topic, partition: self.place(topic, partition).leader,
             publisher.now_ms,
+            lambda: self._next_producer_id,
         )
 
     def close(self) -> None:
@@ -122,7 +122,8 @@ class Cluster:
 
     def new_producer_id(self) -> int:
         """An id that no producer had before."""
-        return next(self._producer_ids)
+        self._next_producer_id += 1
+        return self._next_producer_id - 1
 
     def topic_name(self, topic_id: UUID | None) -> str | None:
         """The name of the topic with that id."""
@@ -208,8 +209,8 @@ class Cluster:
         self.held.refuse_moved(self.placement)
 
     def reset_places(self) -> None:
-        """Let leaders and coordinators be where they belong."""
-        self.placement.restore_coordinators()
+        """Let replicas, leaders, coordinators and the controller be where they belong."""
+        self._moved(self.placement.restore())
         self._moved(self.placement.rebalance())
 
     def _place_all(self) -> None:

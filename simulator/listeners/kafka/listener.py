@@ -178,22 +178,27 @@ class KafkaListener:
         cluster.quotas.reset()
         cluster.guard.reset()
         cluster.reset_places()
-        stopped = [broker for broker in self.brokers if not broker.running]
-        if stopped:
-            self._starting = asyncio.ensure_future(self._start_again(stopped))
+        busy = self.actions.reset()
+        if busy or not all(broker.running for broker in self.brokers):
+            self._starting = asyncio.ensure_future(self._start_again(self._starting))
 
     async def settled(self) -> None:
         """Wait until the brokers run that a reset has started."""
         if self._starting is not None:
             await asyncio.wait([self._starting])
 
-    async def _start_again(self, stopped: Sequence[Broker]) -> None:
-        for broker in stopped:
+    async def _start_again(self, previous: asyncio.Task[None] | None) -> None:
+        if previous is not None:
+            await asyncio.wait([previous])
+        await self.actions.settled()
+        for broker in self.brokers:
+            if broker.running:
+                continue
             try:
                 await self.start_broker(broker.node_id)
             except AddressUnavailable as error:
                 logger.error("broker %d stays stopped: %s", broker.node_id, error)
-        self.cluster.rebalance()
+        self.cluster.reset_places()
 
     # What a test does to the brokers
 

@@ -54,14 +54,19 @@ class TransactionCoordinator:
         machine: Transactions,
         leader_of: LeaderOf,
         timestamp: Callable[[], int],
+        next_producer_id: Callable[[], int],
     ) -> None:
-        """`timestamp` tells the time that records get, in ms since the epoch."""
+        """`timestamp` tells the time that records get, in ms since the epoch.
+
+        `next_producer_id` tells the id that the next producer will get.
+        """
         self.offsets = PendingOffsets()
         self._log = log
         self._clock = clock
         self._machine = machine
         self._leader_of = leader_of
         self._timestamp = timestamp
+        self._next_producer_id = next_producer_id
         self._timer: BrokerTimer | None = None
         self._timer_at: int | None = None
         log.transactions.rewound = self._rewound
@@ -224,6 +229,7 @@ class TransactionCoordinator:
         """The log was reset or restored."""
         self._machine.rewind()
         self.offsets.clear()
+        self._log.transactions.strict_from = self._next_producer_id()
         alive = {
             (*found.producer, place)
             for found in self._machine.all()

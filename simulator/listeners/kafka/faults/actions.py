@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.errors import SimulatorError
+from simulator.listeners.kafka.broker_clock import BrokerTimer
 from simulator.listeners.kafka.faults.places import Place
 from simulator.log.placement import CoordinatorKind
 
@@ -36,6 +37,8 @@ class ClusterActions:
         self._cluster = cluster
         self._brokers = brokers
         self._tasks: list[asyncio.Task[None]] = []  # one behind the other
+        self._restarts: set[BrokerTimer] = set()
+        self._resets = 0
         self._closed = False
 
     def stop_broker(self, node_id: int, restart_after_ms: int | None) -> None:
@@ -43,10 +46,13 @@ class ClusterActions:
         self._begin(lambda: self._brokers.stop_broker(node_id))
         if restart_after_ms is not None:
             clock = self._cluster.clock
-            clock.call_at(
-                clock.now_ms() + restart_after_ms,
-                lambda: self.start_broker(node_id),
-            )
+
+            def restart() -> None:
+                self._restarts.discard(timer)
+                self.start_broker(node_id)
+
+            timer = clock.call_at(clock.now_ms() + restart_after_ms, restart)
+            self._restarts.add(timer)
 
     def start_broker(self, node_id: int) -> None:
         """Start a broker again."""
@@ -85,16 +91,27 @@ class ClusterActions:
         """Let the producer of a transactional id be out of date; what it has open is aborted."""
         self._cluster.transactions.fence(transactional_id)
 
-    async def close(self) -> None:
-        """Begin nothing any more, and wait for what has begun: half a start would leave a port."""
-        self._closed = True
+    def reset(self) -> bool:
+        """Let go of what has not begun yet; whether something has, see `settled`."""
+        self._resets += 1
+        for timer in self._restarts:
+            timer.cancel()
+        self._restarts.clear()
+        return bool(self._tasks)
+
+    async def settled(self) -> None:
+        """Wait for what has begun."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def close(self) -> None:
+        """Begin nothing any more, and wait for what has begun: half a start would leave a port."""
+        self._closed = True
+        await self.settled()
+
     def _begin(self, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do one thing after the other: a broker that is to start again has stopped before."""
-        previous = self._tasks[-1:]
-        task = asyncio.ensure_future(self._behind(previous, do))
+        task = asyncio.ensure_future(self._behind(self._tasks[-1:], do, self._resets))
         self._tasks.append(task)
         task.add_done_callback(self._tasks.remove)
 
@@ -102,10 +119,11 @@ class ClusterActions:
         self,
         previous: Sequence[asyncio.Task[None]],
         do: Callable[[], Coroutine[Any, Any, None]],
+        resets: int,
     ) -> None:
         if previous:
             await asyncio.wait(previous)
-        if self._closed:
+        if self._closed or resets != self._resets:
             return
         try:
             await do()
