@@ -187,6 +187,10 @@ def _read(source: str, topics: Sequence[str], until: Until, *, latest: bool) -> 
             for records in recorded(opened, until):
                 found.extend(records)
                 progress.update(lambda: f"{len(found):,} records")
+            if until.records is None or len(found) < until.records:
+                progress.clear()
+                for text in opened.left_out():
+                    warn(text)
         except (KeyboardInterrupt, SimulatorError) as error:
             if not found:
                 raise

@@ -10,20 +10,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from simulator.clusters.addresses import SCHEME, ClusterAddress, InvalidAddress
-from simulator.clusters.asking import ANSWER_S as CONNECT_S
-from simulator.clusters.writer import NO_CLIENT, ClusterUnavailable
+from simulator.clusters.asking import ANSWER_S
 from simulator.errors import SimulatorError
 from simulator.log import Record
 from simulator.loopback import past_proxies
-from simulator.recording.timing import UNKNOWN_POSITION
 
 if TYPE_CHECKING:
     import grpc
-    from confluent_kafka import Consumer, Message
 
 GRPC_SCHEME: Final = "grpc://"
 _POLL_S: Final = 0.1
-_AT_ONCE: Final = 1000
 
 
 class SourceUnavailable(SimulatorError):
@@ -64,6 +60,10 @@ class Source(ABC):
     def in_place(self) -> bool:
         """Whether what comes is told as it comes; before that, silence means nothing."""
 
+    def left_out(self) -> list[str]:
+        """Say what the topics have, or had, and the records that were read do not."""
+        return []
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the connection."""
@@ -74,10 +74,13 @@ def open_source(address: str, topics: Sequence[str], *, latest: bool, follow: bo
 
     `latest` begins with what comes from now on, without `follow` it ends where the topics end now.
     """
+    topics = list(dict.fromkeys(topics))
     if address.startswith(GRPC_SCHEME):
         return _GrpcSource(address, topics, latest=latest, follow=follow)
     if address.startswith(SCHEME):
-        return _KafkaSource(ClusterAddress.parse(address), topics, latest=latest, follow=follow)
+        from simulator.recording.kafka_source import KafkaSource
+
+        return KafkaSource(ClusterAddress.parse(address), topics, latest=latest, follow=follow)
     raise InvalidAddress(
         f"{address!r} is nothing to record from: write kafka://host:port or grpc://host:port"
     )
@@ -109,94 +112,10 @@ def _is_over(until: Until, now: float, begin: float | None, heard: float) -> boo
     if until.idle_s is None and until.for_s is None:
         return False
     if begin is None:
-        return now - heard >= max(CONNECT_S, until.idle_s or 0, until.for_s or 0)
+        return now - heard >= max(ANSWER_S, until.idle_s or 0, until.for_s or 0)
     if until.for_s is not None and now - begin >= until.for_s:
         return True
     return until.idle_s is not None and now - heard >= until.idle_s
-
-
-class _KafkaSource(Source):
-    def __init__(
-        self, address: ClusterAddress, topics: Sequence[str], *, latest: bool, follow: bool
-    ) -> None:
-        try:
-            from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
-        except ImportError:
-            raise ClusterUnavailable(NO_CLIENT) from None
-        self._follow = follow
-        self._servers = address.servers
-        self._consumer: Consumer = Consumer(
-            {
-                "bootstrap.servers": address.servers,
-                "group.id": "simulator-record",  # asked for, not used: partitions are assigned
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "allow.auto.create.topics": False,
-                "log_level": 0,
-            }
-        )
-        partitions = [(topic, number) for topic in topics for number in self._find(address, topic)]
-        start = OFFSET_END if latest else OFFSET_BEGINNING
-        self._open = set(partitions)
-        self._consumer.assign([TopicPartition(*partition, start) for partition in partitions])
-
-    def _find(self, address: ClusterAddress, topic: str) -> list[int]:
-        from confluent_kafka import KafkaException
-
-        try:
-            known = self._consumer.list_topics(topic, CONNECT_S).topics[topic]
-        except KafkaException as error:
-            text = f"{address.servers} does not answer: {error.args[0].str()}"
-            raise SourceUnavailable(text) from None
-        if known.error is not None or not known.partitions:
-            reason = "it has no partitions" if known.error is None else known.error.str()
-            raise SourceUnavailable(f"{address.servers}: topic {topic}: {reason}")
-        return sorted(known.partitions)
-
-    def poll(self, timeout_s: float) -> list[Record] | None:
-        from confluent_kafka import KafkaError
-
-        if not self._open and not self._follow:
-            return None
-        found = []
-        for message in self._consumer.consume(_AT_ONCE, timeout_s):
-            error = message.error()
-            if error is None:
-                found.append(_record_of(message))
-            elif error.code() == KafkaError._PARTITION_EOF:
-                self._open.discard((message.topic() or "", message.partition() or 0))
-            elif error.code() > 0 or (
-                error.code() == KafkaError._ALL_BROKERS_DOWN and not self._follow
-            ):
-                raise SourceUnavailable(f"{self._servers}: {error.str()}")
-        return found
-
-    @property
-    def in_place(self) -> bool:
-        return not self._open  # the end of every partition has been reached
-
-    def close(self) -> None:
-        self._consumer.close()
-
-
-def _record_of(message: Message) -> Record:
-    headers: Any = message.headers() or ()
-    return Record(
-        topic=message.topic() or "",
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
-        timestamp=message.timestamp()[1],
-        key=_as_bytes(message.key()),
-        value=_as_bytes(message.value()),
-        headers=tuple((name, _as_bytes(value)) for name, value in headers),
-        position=UNKNOWN_POSITION,
-        unchecked=False,
-    )
-
-
-def _as_bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
 
 
 class _GrpcSource(Source):

@@ -54,6 +54,7 @@ def test_what_is_written_with_old_timestamps_is_deleted_and_the_user_was_warned(
     usual = ("record", "--from", cluster, "-o", str(file), "--topics")
     deleted = run(*usual, "chat,personalChat")
     assert deleted.returncode == 1
+    assert "chat, personalChat: all that was there has been deleted" in deleted.stderr
     assert "there was nothing to record" in deleted.stderr
     recorded = run(*usual, "now.chat,now.personalChat")
     assert recorded.returncode == 0
