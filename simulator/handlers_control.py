@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 from simulator.catalog import Catalog
+from simulator.errors import SimulatorError
 from simulator.handlers import DeliveryReport, DeliverySettings, HandlerError, Handlers
 from simulator.handlers.compatibility import EventFit, check_app
 from simulator.handlers.hosting import HostedApp
@@ -111,11 +113,13 @@ class HostedHandler:
         return self.report
 
     def close(self) -> None:
-        """Deliver to it no longer, and end its server; a second call does nothing."""
+        """Deliver to it no longer, and end its server; a second call does nothing, and neither does
+        one that comes when the simulator is closed or the target is removed."""
         target, self._target = self._target, None
         try:
             if target is not None:
-                self._last = self._control.remove(target)
+                with suppress(SimulatorError):
+                    self._last = self._control.remove(target)
         finally:
             if not self._closed:
                 self._closed = True

@@ -14,6 +14,10 @@ import pytest
 from command_line import PATIENCE_S, run, served, started
 from ports import refusing_port
 
+from simulator import Simulator
+from simulator.cli.delivery_server import DeliveryClient
+from simulator.handlers import NotDelivered
+
 sys.path.append(str(Path(__file__).resolve().parents[1] / "handlers"))
 from handler_apps import Call, HandlerApp
 
@@ -171,3 +175,15 @@ channels:
         name: partyCreated
         payload: {type: object, properties: {name: {type: string}}}
 """
+
+
+def test_a_target_that_somebody_removes_meanwhile_is_not_waited_for() -> None:
+    with refusing_port() as port, Simulator(kafka_port=None) as sim:
+        target = f"127.0.0.1:{port}"
+        sim.handlers.add(target)
+        sim.chat.connect("alice")
+        with (
+            DeliveryClient(sim.grpc_target) as client,
+            pytest.raises(NotDelivered, match=f"{target} was removed"),
+        ):
+            client.wait_idle([target], PATIENCE_S, lambda: sim.handlers.remove(target))

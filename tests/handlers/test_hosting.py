@@ -210,3 +210,14 @@ def test_what_is_no_handler(simulator: Simulator, event_handler: Any) -> None:
     with pytest.raises(UnknownEvent, match="did you mean userConnected"):
         event_handler(userConected=print)
     assert simulator.handlers.reports() == []
+
+
+def test_handlers_may_be_closed_after_their_simulator() -> None:
+    with Simulator(grpc_port=None, kafka_port=None) as sim:
+        first = sim.handlers.host(userConnected=print)
+        second = sim.handlers.host(userConnected=print)
+        sim.handlers.remove(first.target)
+        first.close()
+    second.close()
+    second.close()
+    assert not [each for each in threading.enumerate() if each.name == "event-handler"]
