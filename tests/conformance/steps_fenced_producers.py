@@ -62,7 +62,8 @@ async def transactions_that_have_timed_out(broker: Broker) -> None:
         for what in THINGS:
             name = broker.name(f"{what}{version}")
             await coordinated(broker, name)
-            nobody = {"producer_id": -1, "producer_epoch": -1, "transaction_timeout": 200}
+            # Long enough to write in it; Kafka looks every ten seconds what is over.
+            nobody = {"producer_id": -1, "producer_epoch": -1, "transaction_timeout": 2000}
             answer = {"error_code": "not_coordinator"}
             while answer["error_code"] != "none":
                 answer = await broker.quietly("init_producer_id", transactional_id=name, **nobody)
