@@ -64,6 +64,7 @@ class Version:
         response = _payload(self._responses, EntityType.response)
         self._makers: dict[str, Callable[[dict[str, Any]], Any]] = {}
         self._response = response.__name__
+        self.request_class: Any = request
         self.response_class: Any = response
         self._header = response.__header_schema__
         self._read_header = entity_reader(request.__header_schema__)

@@ -436,6 +436,47 @@ async def test_brokers_that_are_to_start_do_not_outlive_the_simulator(sim: Async
     assert brokers.seen == ["stops 2", "stopped"]
 
 
+@pytest.mark.parametrize(
+    ("api", "condition", "told"),
+    [
+        ("Heartbeat", {"topic": "chat"}, "topic='chat' matches no Heartbeat request: .* group$"),
+        ("Produce", {"group": "g"}, "names transactional_id and topic and partition$"),
+        ("Fetch", {"transactional_id": "x"}, "names topic and partition$"),
+        ("JoinGroup", {"partition": 0}, "names group$"),
+        ("Metadata", {"topic": "chat", "partition": 0}, "names topic$"),
+        ("ApiVersions", {"group": "g"}, "names none of these$"),
+        ("Heartbeat", {"move_leader": True}, "does nothing for Heartbeat, .* no partition$"),
+        ("Fetch", {"move_coordinator": True}, "names no group or transactional_id$"),
+    ],
+)
+async def test_rules_about_what_requests_do_not_name(
+    sim: AsyncSimulator, api: str, condition: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InvalidFault, match=told):
+        sim.kafka.fault(api=api, drop="after", **condition)
+
+
+@pytest.mark.parametrize(
+    ("api", "condition"),
+    [
+        ("FindCoordinator", {"group": "g"}),
+        ("FindCoordinator", {"transactional_id": "x", "move_coordinator": True}),
+        ("AddPartitionsToTxn", {"transactional_id": "x", "topic": "chat", "partition": 0}),
+        ("TxnOffsetCommit", {"transactional_id": "x", "group": "g", "topic": "chat"}),
+        ("OffsetFetch", {"group": "g", "topic": "chat", "partition": 0}),
+        ("DescribeConfigs", {"topic": "chat"}),
+        ("DeleteGroups", {"group": "g"}),
+        ("ConsumerGroupHeartbeat", {"group": "g", "topic": "chat"}),
+        ("Produce", {"transactional_id": "x", "topic": "chat", "partition": 0}),
+        ("Fetch", {"topic": "chat", "move_leader": True}),
+    ],
+)
+async def test_rules_about_what_requests_name(
+    sim: AsyncSimulator, api: str, condition: dict[str, Any]
+) -> None:
+    assert sim.kafka.add_fault(api=api, drop="after", **condition).fired == 0
+
+
 async def test_rules_that_could_never_fire(sim: AsyncSimulator) -> None:
     with pytest.raises(TopicNotFound, match="did you mean 'chat'"):
         sim.kafka.fault(api="Produce", topic="chatt", error="NOT_ENOUGH_REPLICAS")

@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from simulator.listeners.kafka.faults.structures import nested_class
 from simulator.log.fault_rules import FaultRule
 
 TopicName = Callable[[UUID], str | None]
@@ -63,6 +64,38 @@ def place_of(body: Any) -> Place:
         else:
             transaction = key
     return Place(group, transaction)
+
+
+def can_name(cls: Any) -> frozenset[str]:
+    """Which fields of `Place` a request of that class may fill, as `walk` finds them."""
+    names = {field.name for field in fields(cls)}
+    found = set(_listed(cls))
+    if names & {"group_id", "key"}:
+        found.add("group")
+    if names & {"transactional_id", "v3_and_below_transactional_id", "key"}:
+        found.add("transactional_id")
+    return frozenset(found)
+
+
+def _listed(cls: Any) -> Iterator[str]:
+    """What the lists of a structure name, and those inside of them."""
+    for field in fields(cls):
+        name = field.name
+        if name not in LISTS:
+            continue
+        if name in TOPIC_LISTS or name == "resources":
+            yield "topic"
+        elif name in PARTITION_LISTS:
+            yield "partition"
+        elif name in GROUP_LISTS:
+            yield "group"
+        elif name in TRANSACTION_LISTS:
+            yield "transactional_id"
+        elif name == "coordinator_keys":
+            yield from ("group", "transactional_id")
+        nested = nested_class(cls, name)
+        if nested is not None:
+            yield from _listed(nested)
 
 
 def walk(body: Any, topic_name: TopicName) -> Iterator[tuple[Place, Any]]:
