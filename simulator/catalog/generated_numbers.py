@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.catalog.schemas import Schema
@@ -17,6 +18,9 @@ SPREAD: Final = 1000
 def number(schema: Schema, *, whole: bool) -> Callable[[Chance], Any]:
     """What makes numbers, or whole numbers."""
     low, high = _bounds(schema)
+    if whole:
+        bits = 31 if schema.get("format") == "int32" else 63
+        low, high = max(low, -(2**bits)), min(high, 2**bits - 1)
     step = schema.get("multipleOf", 1 if whole else 0)
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if not step:
@@ -29,7 +33,8 @@ def number(schema: Schema, *, whole: bool) -> Callable[[Chance], Any]:
     count = max(int(last - first), 0) + 1
     if whole:
         return lambda chance: int(step * (first + int(chance.random() * count)))
-    return lambda chance: step * (first + int(chance.random() * count))
+    exact = Decimal(str(step))  # 0.07 is a multiple of 0.01, 7 * 0.01 is not
+    return lambda chance: float(exact * (int(first) + int(chance.random() * count)))
 
 
 def _bounds(schema: Schema) -> tuple[Any, Any]:

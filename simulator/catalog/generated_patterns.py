@@ -253,7 +253,7 @@ def texts_of(
             raise Unmakeable(f"it needs {max(low, least)} characters, and {high} is the most")
         high = min(high, max(low, least) + _LONGER)
         usual = _found(tree, fits, _Writing(LEAST), least, high, attempts=1)
-        usual = usual or _found(tree, fits, _Writing(_Drawn()), least, high)
+        usual = usual or _found(tree, fits, _Writing(Drawn()), least, high)
     except RecursionError:
         raise Unmakeable("it is nested too deep") from None
     if usual is None:
@@ -269,7 +269,7 @@ def texts_of(
     return make
 
 
-class _Drawn:
+class Drawn:
     """Python's own generator as a chance, always the same."""
 
     def __init__(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.catalog.examples import given
-from simulator.catalog.generated_patterns import LEAST, texts_of
+from simulator.catalog.generated_patterns import LEAST, MAX_LENGTH, texts_of
 from simulator.catalog.pattern_characters import Unmakeable
 from simulator.catalog.plain_json import shown
 from simulator.catalog.schemas import Schema
@@ -48,10 +49,10 @@ def text(schema: Schema, name: str) -> Maker:
     """What makes texts for the field `name`; raises Unmakeable for a pattern that has none."""
     if "pattern" in schema:
         return _patterned(schema)
+    least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
     known = _FORMATS.get(schema.get("format", ""))
     if known is not None:
-        return known
-    least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+        return _short_enough(known, schema, least, most)
     plain = _hinted(schema, name) or _phrase
     if not least and most is None:
         return plain
@@ -63,6 +64,15 @@ def text(schema: Schema, name: str) -> Maker:
         return made if most is None else made[: int(most)]
 
     return fitted
+
+
+def _short_enough(known: Maker, schema: Schema, least: int, most: Any) -> Maker:
+    """Texts of a format, if they can have such a length; a uuid can be written without dashes."""
+    for make in (known, _bare_uuid) if known is _uuid else (known,):
+        if least <= len(make(LEAST)) <= (MAX_LENGTH if most is None else most):
+            return make
+    between = f"{least} to {'any number of' if most is None else most}"
+    raise Unmakeable(f"no text of format {schema['format']} has {between} characters")
 
 
 def _patterned(schema: Schema) -> Maker:
@@ -109,6 +119,10 @@ def _uuid(chance: Chance) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
+def _bare_uuid(chance: Chance) -> str:
+    return _uuid(chance).replace("-", "")
+
+
 def _day(chance: Chance) -> str:
     return _DAYS[int(chance.random() * 365)]
 
@@ -132,5 +146,11 @@ _FORMATS: Final[Mapping[str, Maker]] = {
     "uri": lambda chance: f"https://example.com/{_word(chance)}",
     "uri-reference": lambda chance: f"https://example.com/{_word(chance)}",
     "iri": lambda chance: f"https://example.com/{_word(chance)}",
+    "uri-template": lambda chance: f"https://example.com/{{{_word(chance)}}}",
+    "json-pointer": lambda chance: f"/{_word(chance)}/{_word(chance)}",
+    "relative-json-pointer": lambda chance: f"1/{_word(chance)}",
+    "duration": lambda chance: f"P{1 + int(chance.random() * 30)}DT{int(chance.random() * 24)}H",
+    "regex": lambda chance: f"^{_word(chance)}$",
+    "byte": lambda chance: b64encode(_word(chance).encode()).decode(),
     "iri-reference": lambda chance: f"https://example.com/{_word(chance)}",
 }

@@ -7,7 +7,7 @@ which they can be validated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -15,6 +15,7 @@ from simulator.catalog.errors import CatalogError
 from simulator.catalog.examples import example_of
 from simulator.catalog.generated_numbers import number
 from simulator.catalog.generated_texts import text
+from simulator.catalog.intersection import intersection
 from simulator.catalog.message_type import MessageType
 from simulator.catalog.pattern_characters import Unmakeable
 from simulator.catalog.schemas import NAME, Schema, properties, types, walk
@@ -51,6 +52,13 @@ class Chance(Protocol):
         ...
 
 
+_SPEAKS_OF: Final = (
+    ("object", {"properties", "required"}),
+    ("array", {"items", "minItems", "maxItems", "uniqueItems"}),
+    ("string", {"pattern", "format", "minLength", "maxLength"}),
+    ("number", {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
+)
+
 Maker = Callable[[Chance], Any]
 """Makes values for one schema."""
 
@@ -62,23 +70,33 @@ def generated_event(message: MessageType, chance: Chance) -> dict[str, Any]:
 
     Where chance does not meet a rule (a combination of fields), the example of the type stands in.
     """
-    make = _makers.get(message)
-    if make is None:
-        make = _makers[message] = _event_maker(message)
-    named = message.has_envelope
-    is_valid = message.validator.is_valid
-    for _ in range(_ATTEMPTS):
-        event: dict[str, Any] = make(chance)
-        if named:
-            event[NAME] = message.name
-        if is_valid(event):
-            return event
+    event = made_event(message, chance)
+    if event is not None:
+        return event
     example = message.example
     violations = message.violations(example)
     if violations:
         reasons = "".join(f"; {reason}" for reason in _reasons(message))
         raise NotGenerated(f"no legal {message.name} could be made: {violations[0]}{reasons}")
     return example
+
+
+def made_event(message: MessageType, chance: Chance) -> dict[str, Any] | None:
+    """The same, but None where chance does not meet a rule."""
+    make = _makers.get(message)
+    if make is None:
+        make = _makers[message] = _event_maker(message)
+    named = message.has_envelope
+    is_valid = message.validator.is_valid
+    for _ in range(_ATTEMPTS):
+        event: Any = make(chance)
+        if not isinstance(event, dict):
+            continue
+        if named:
+            event[NAME] = message.name
+        if is_valid(event):
+            return event
+    return None
 
 
 def _event_maker(message: MessageType) -> Maker:
@@ -91,7 +109,7 @@ def _event_maker(message: MessageType) -> Maker:
 def _reasons(message: MessageType) -> Iterator[str]:
     """Which texts cannot be made, and why."""
     for path, part in walk(message.schema):
-        if "pattern" in part:
+        if (types(part) or _implied(part)) == ("string",):
             try:
                 text(part, "")
             except Unmakeable as error:
@@ -100,6 +118,8 @@ def _reasons(message: MessageType) -> Iterator[str]:
 
 def _maker(schema: Any, depth: int, name: str) -> Maker:
     """What makes values for a schema; `name` is that of the field."""
+    if schema is False:
+        raise Unmakeable("nothing is allowed here")
     if not isinstance(schema, dict):
         return lambda _: {}
     if "const" in schema:
@@ -110,14 +130,30 @@ def _maker(schema: Any, depth: int, name: str) -> Maker:
     for keyword in ("oneOf", "anyOf"):
         if schema.get(keyword):
             rest = {key: part for key, part in schema.items() if key != keyword}
-            parts = [
-                {**rest, **part} if isinstance(part, dict) else rest for part in schema[keyword]
-            ]
+            parts = [intersection(rest, part) for part in schema[keyword]]
             return _possible([partial(_maker, part, depth, name) for part in parts])
-    kinds = types(schema) or (("object",) if properties(schema) else ())
+    if "if" in schema:
+        return _conditional(schema, depth, name)
+    if schema.get("allOf"):
+        rest = {key: part for key, part in schema.items() if key != "allOf"}
+        return _maker(reduce(intersection, schema["allOf"], rest), depth, name)
+    kinds = types(schema) or _implied(schema)
     if not kinds:
         return lambda _: example_of(schema)
     return _possible([partial(_maker_of, kind, schema, depth, name) for kind in kinds])
+
+
+def _conditional(schema: Schema, depth: int, name: str) -> Maker:
+    """Values that the condition is true for, and values that it may be false for."""
+    rest = {key: part for key, part in schema.items() if key not in ("if", "then", "else")}
+    holds = intersection(intersection(rest, schema["if"]), schema.get("then", True))
+    fails = intersection(rest, schema.get("else", True))
+    return _possible([partial(_maker, part, depth, name) for part in (holds, fails)])
+
+
+def _implied(schema: Schema) -> tuple[str, ...]:
+    """The type that a schema speaks of without naming it."""
+    return next(((kind,) for kind, words in _SPEAKS_OF if words & schema.keys()), ())
 
 
 def _maker_of(kind: str, schema: Schema, depth: int, name: str) -> Maker:
@@ -210,9 +246,13 @@ def _array(schema: Schema, depth: int, name: str) -> Maker:
 
     def make_set(chance: Chance) -> list[Any]:
         found: list[Any] = []
-        for made in make_array(chance):
+        wanted = least + int(chance.random() * spread)
+        for _ in range(wanted * _ATTEMPTS):
+            made = make(chance)
             if made not in found:
                 found.append(made)
+            if len(found) == wanted:
+                break
         return found
 
     return make_set

@@ -214,7 +214,14 @@ class MessageType:
         event = dict(made) if isinstance(made, dict) else {}
         if self.has_envelope:
             event[NAME] = self.name
-        return event
+        return event if self.is_valid(event) else self._made(event)
+
+    def _made(self, otherwise: dict[str, Any]) -> dict[str, Any]:
+        """An event by chance, always the same, for schemas that a plain example does not meet."""
+        from simulator.catalog.generated_patterns import Drawn
+        from simulator.catalog.generation import made_event
+
+        return made_event(self, Drawn()) or otherwise
 
     @cached_property
     def _free_form_prefixes(self) -> tuple[str, ...]:
