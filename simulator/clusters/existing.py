@@ -26,6 +26,9 @@ LOOK_S: Final = 2.0
 CAUGHT_UP_S: Final = 60.0
 """How long a reader who wants only what is new waits for what is old."""
 
+FAR_BEHIND: Final = 10_000
+"""Records that are not waited for by publishers, while what was there at the start is read."""
+
 logger = logging.getLogger("simulator.clusters")
 
 
@@ -53,7 +56,7 @@ class ExistingCluster:
         self._admin: ClusterAdmin | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._groups: ClusterGroups | None = None
-        self.outlet = ClusterOutlet(address, self._end_of)
+        self.outlet = ClusterOutlet(address, self._is_read)
         self._mirror = Mirror(
             address,
             log,
@@ -139,6 +142,13 @@ class ExistingCluster:
         if known is None or partition >= known.partitions:
             return 1 << 63
         return self._log.bounds(topic, partition)[1]
+
+    def _is_read(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether a record can be read here, or will be only after all that was there before."""
+        end = self._end_of(topic, partition)
+        return end > offset or (
+            end + FAR_BEHIND < offset and (topic, partition) in self._mirror.behind
+        )
 
     def _progressed(self) -> None:
         self.outlet.went_on()

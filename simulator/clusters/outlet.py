@@ -53,12 +53,12 @@ class ClusterOutlet:
     record is settled where it is appended. Its offsets are its own.
     """
 
-    def __init__(self, address: ClusterAddress, end_of: Callable[[str, int], int]) -> None:
-        """`end_of` says of a topic and partition how far the local log has followed."""
+    def __init__(self, address: ClusterAddress, is_read: Callable[[str, int, int], bool]) -> None:
+        """`is_read` says of a topic, partition and offset whether nobody need wait for it here."""
         self.outbox = TopicLog(max_bytes=OUTBOX_BYTES)
         self.claims = Claims(lambda: self.outbox.end_position)
         self._address = address
-        self._end_of = end_of
+        self._is_read = is_read
         self._cursor = self.outbox.cursor({})
         self._next: deque[Record] = deque()  # read from the outbox, and not handed over
         self._reports: deque[_Report] = deque()  # filled by the thread
@@ -306,7 +306,7 @@ class ClusterOutlet:
             claim.fail(self._failure(place, error))
             return
         claim.took(position, place)
-        if self._end_of(place.topic, place.partition) > place.offset:
+        if self._is_read(place.topic, place.partition, place.offset):
             claim.saw()
         else:
             waiting = self._unseen.setdefault((place.topic, place.partition), deque())
@@ -324,10 +324,8 @@ class ClusterOutlet:
     def went_on(self) -> None:
         """The local log has got further."""
         for place, waiting in self._unseen.items():
-            if waiting:
-                end = self._end_of(*place)
-                while waiting and waiting[0][0] < end:
-                    waiting.popleft()[1].saw()
+            while waiting and self._is_read(*place, waiting[0][0]):
+                waiting.popleft()[1].saw()
 
     def _trim(self) -> None:
         """Let go of what is gone, but for what a story may look back to."""
