@@ -84,6 +84,7 @@ class Delivery:
         self._state = DeliveryState.STOPPED
         self._reason = ""  # why it backs off, or has ended
         self._lost = ""  # what was given up last, and why
+        self._skipped = 0  # as the cursor counts them
         self._tallies: dict[str, Tally] = {}
         self._outcomes = Outcomes()
         self._changes = changes
@@ -97,7 +98,7 @@ class Delivery:
         if self._task is None:
             self._state, self._reason = DeliveryState.IDLE, ""
             self._task = asyncio.get_running_loop().create_task(
-                self._run(self._open()), name=self.group
+                self._run(self._open(self.settings.start)), name=self.group
             )
 
     async def stop(self) -> None:
@@ -168,17 +169,22 @@ class Delivery:
 
     # Reading
 
-    def _open(self) -> Cursor:
-        """A reader from where the group has come to; of topics that exist now."""
+    def _open(self, start_at: str = "earliest") -> Cursor:
+        """A reader from where the group has come to; of topics that exist now.
+
+        `start_at` is where it begins in those that the group does not know: what has come about
+        meanwhile is new from its first record on.
+        """
         committed = self._log.groups.offsets(self.group)
         starts: dict[tuple[str, int], int] = {}
         for topic, partition in self._places():
             start, end = self._log.bounds(topic, partition)
-            first = start if self.settings.start == "earliest" else end
+            first = start if start_at == "earliest" else end
             offset = committed.get((topic, partition), first)
             starts[topic, partition] = min(max(offset, start), end)
         cursor = self._log.cursor(starts)
-        if self.settings.start == "latest":
+        self._skipped = 0
+        if start_at == "latest":
             self._commit(cursor)  # so that what counts as behind is only what comes from now on
         return cursor
 
@@ -204,6 +210,7 @@ class Delivery:
             except TopicDeleted:
                 cursor = self._open()
                 continue
+            self._tell_what_was_removed(cursor)
             if not records and cursor.offsets.keys() != self._places():
                 cursor = self._open()  # there are topics or partitions that were not there
                 continue
@@ -217,6 +224,11 @@ class Delivery:
             self._state, self._reason = DeliveryState.IDLE, ""
             self._changes.notify()
             await self._wait_for_more(cursor)
+
+    def _tell_what_was_removed(self, cursor: Cursor) -> None:
+        removed, self._skipped = cursor.skipped - self._skipped, cursor.skipped
+        if removed:
+            self._lost = f"records removed from the log before their turn: {removed:,}"
 
     async def _wait_for_more(self, cursor: Cursor) -> None:
         """Return when there is more to read, or the topics have changed."""

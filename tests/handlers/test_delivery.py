@@ -346,6 +346,37 @@ async def test_a_group_that_begins_at_the_end(sim: AsyncSimulator) -> None:
     assert len(app.calls) == 1
 
 
+async def test_a_topic_that_comes_about_later_is_new_from_its_first_event(
+    sim: AsyncSimulator,
+) -> None:
+    app = HandlerApp()
+    async with app.served() as target:
+        sim.handlers.add(target, DeliverySettings(start="latest"))
+        await sim.handlers.wait_idle(PATIENCE_S)
+        sim.delete_topic("chat")
+        sim.create_topic("chat")
+        ids = publish(sim, 3)
+        await sim.wait_delivered(ids[-1], PATIENCE_S)
+        await sim.handlers.wait_idle(PATIENCE_S)
+    assert sorted(ids_of(sim, app.calls)) == ids
+
+
+async def test_what_the_log_has_lost_before_its_turn_is_told(sim: AsyncSimulator) -> None:
+    app = HandlerApp()
+    with refusing_port() as port:
+        target = f"127.0.0.1:{port}"
+        ids = publish(sim, 30)
+        sim.handlers.add(target, DeliverySettings(batch_size=10, **QUICK))
+        delivery = sim.handlers.deliveries[target]
+        await delivery.wait_for(lambda: delivery.report().state is DeliveryState.BACKING_OFF)
+        sim.log.delete_records("chat", 0, 25)
+    async with app.served(port):
+        await sim.handlers.wait_idle(PATIENCE_S)
+    assert set(ids_of(sim, app.calls)) == {*ids[:10], *ids[25:]}
+    told = "idle (records removed from the log before their turn: 15)"
+    assert sim.handlers.report(target).standing == told
+
+
 async def test_reset_and_deleted_topics_do_not_stop_it(sim: AsyncSimulator) -> None:
     app = HandlerApp()
     async with app.served() as target:
