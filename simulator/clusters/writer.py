@@ -153,7 +153,8 @@ class ClusterWriter:
             left = now_left
         if now_left:
             raise ClusterUnavailable(
-                f"{now_left} records were not acknowledged within {timeout:g} s"
+                f"{self._servers}: {now_left} records were not acknowledged within {timeout:g} s"
+                + (f": {self._trouble}" if str(self._trouble) else "")
             )
         if self._failures:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in self._failures.items())

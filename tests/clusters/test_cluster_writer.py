@@ -12,7 +12,13 @@ from command_line import run
 from ports import refusing_port
 
 from simulator import Simulator
-from simulator.clusters import ClusterAddress, InvalidAddress, Shard
+from simulator.clusters import (
+    ClusterAddress,
+    ClusterUnavailable,
+    ClusterWriter,
+    InvalidAddress,
+    Shard,
+)
 
 NOW = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
@@ -143,6 +149,20 @@ def test_records_that_the_cluster_deletes_for_their_timestamps_are_warned_of(
     begins = "Warning: old.chat keeps records for 7 days by their own timestamps"
     assert (begins in told) == warned == ("Warning: old.personalChat" in told)
     assert told.count("set retention.ms=-1") == int(warned)
+
+
+def test_a_cluster_that_goes_away_is_told_with_the_reason() -> None:
+    with Simulator(grpc_port=None) as cluster:
+        servers = cluster.bootstrap_servers
+        writer = ClusterWriter(ClusterAddress(servers))
+        cluster.create_topic("notes")
+        cluster.publish("notes", "one")
+        record = cluster.events("notes")[0].record
+        writer.write([record])
+        writer.finish()
+    writer.write([record])
+    with pytest.raises(ClusterUnavailable, match=f"{servers}: 1 records were not ack.*: .+"):
+        writer.finish(timeout=2)
 
 
 def test_a_topic_that_nobody_makes() -> None:
