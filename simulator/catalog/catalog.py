@@ -221,7 +221,7 @@ class Catalog:
 
     def identify(self, topic: str, event: object) -> MessageType:
         """Which event of a topic this is: by the envelope's `name`, else by an unambiguous key of
-        its payload.
+        its payload; without an envelope, the first one that it is legal for.
 
         Raises InvalidEvent where that does not tell, UnknownEvent for a topic without events.
         """
@@ -285,7 +285,15 @@ class Catalog:
             return found[0]
         if not found and len(messages) == 1:
             return messages[0]
+        for message in found or messages:
+            # Without an envelope there is no name: an event is what it fits, as in oneOf.
+            if not message.has_envelope and message.is_valid(event):
+                return message
         names = " or ".join(m.name for m in found or messages)
+        if messages and not any(m.has_envelope for m in messages):
+            nearest = (found or messages)[0]
+            why = f"{nearest.name}: {nearest.violations(event)[0]}"
+            raise _refusal(channel.name, "$", event, "oneOf", f"is no {names} ({why})")
         what = f"expected {NAME} to say which event this is: {names or 'there are none'}"
         raise _refusal(channel.name, f"$.{NAME}", None, f"required: {NAME}", what)
 

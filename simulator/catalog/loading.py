@@ -91,7 +91,9 @@ def load_catalog(paths: Sequence[str | Path], *, cache: Path | None = None) -> C
     sources = loaded.sources
     problems += loaded.problems
     if not sources:
-        raise InvalidDocument(", ".join(map(str, paths)), "#", "; ".join(problems))
+        names = ", ".join(map(str, paths))
+        reasons = (each.removeprefix(f"{names}: ").removeprefix("#: ") for each in problems)
+        raise InvalidDocument(names, "#", "; ".join(reasons))
     problems += _conflicts(sources)
     return Catalog([*sources, *Catalog.builtin().sources], problems, notes=loaded.notes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shlex
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -163,7 +164,10 @@ def record(
         keep=keep,
     )
     anonymous = [pseudonyms.record(record) for record in records]
-    _write(output, anonymous, catalog, Pace(compress, longest_gap))
+    needed = [("--spec", str(spec)) for spec in specs]
+    if topic_prefix:
+        needed += [("--topic-prefix", topic_prefix), ("--topic-separator", topic_separator)]
+    _write(output, anonymous, catalog, Pace(compress, longest_gap), needed)
 
 
 def _was_typed(ctx: click.Context, parameter: str) -> bool:
@@ -199,13 +203,20 @@ def _read(source: str, topics: Sequence[str], until: Until, *, latest: bool) -> 
     return in_order(found)
 
 
-def _write(output: Path, records: Sequence[Record], catalog: Catalog, pace: Pace) -> None:
+def _write(
+    output: Path,
+    records: Sequence[Record],
+    catalog: Catalog,
+    pace: Pace,
+    needed: Sequence[tuple[str, str]],
+) -> None:
+    """Write the file, and say how it is played: `needed` are options that it takes for that."""
     from simulator.recording import actors, happenings, precision_of, recording, script_text
 
     precision = precision_of(records)
     happened = happenings(records, precision, pace)
     if output.suffix == ".jsonl":
-        _write_lines(output, happened, precision)
+        _write_lines(output, happened, precision, needed)
         return
     story = recording(happened, catalog)
     people = actors(happened)
@@ -214,13 +225,13 @@ def _write(output: Path, records: Sequence[Record], catalog: Catalog, pace: Pace
     if problem is not None:
         output = output.with_suffix(".jsonl")
         warn(f"no script ({problem}): written to {output}, which can be played as well")
-        _write_lines(output, happened, precision)
+        _write_lines(output, happened, precision, needed)
         return
     output.write_text(text, "utf-8")
     for what, number in story.left_out.items():
         warn(f"a story cannot say all of it: {_counted(number, 'record')} {what}")
-    topics = "".join(f" --topic {topic}" for topic in story.topics)
-    _tell(output, len(story.steps), topics)
+    topics = [("--topic", topic) for topic in story.topics]
+    _tell(output, len(story.steps), [*needed, *topics])
 
 
 def _description(steps: Sequence[object], people: dict[str, str]) -> str:
@@ -239,17 +250,20 @@ def _problem(text: str, output: Path, catalog: Catalog) -> str | None:
     return None
 
 
-def _write_lines(output: Path, happened: Sequence[Any], precision: Any) -> None:
+def _write_lines(
+    output: Path, happened: Sequence[Any], precision: Any, needed: Sequence[tuple[str, str]]
+) -> None:
     from simulator.recording import record_lines
 
     with output.open("wb") as file:
         for one in record_lines.moved(happened, precision):
             file.write(record_lines.line(one) + b"\n")
-    _tell(output, len(happened), "")
+    _tell(output, len(happened), needed)
 
 
-def _tell(output: Path, number: int, topics: str) -> None:
-    click.echo(f"{_counted(number, 'record')} written; play them: simulator play {output}{topics}")
+def _tell(output: Path, number: int, needed: Sequence[tuple[str, str]]) -> None:
+    options = "".join(f" {option} {shlex.quote(value)}" for option, value in needed)
+    click.echo(f"{_counted(number, 'record')} written; play them: simulator play {output}{options}")
 
 
 def _counted(number: int, what: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from simulator.cli.failures import CommandFailed
 from simulator.cli.security_options import security_options
 from simulator.cli.specs import warn_of_problems
 from simulator.cli.terminal import leave_line, program
+from simulator.cli.wishes import RECORDS, recorded_story
 from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
@@ -41,7 +43,12 @@ STOP_WITHIN_S: Final = 0.8
 )
 @click.option("--exit-with-stdin", is_flag=True, help="End when standard input is closed.")
 @serve_options.event_options
-@click.option("--play", "story", metavar="STORY", help="Play this story, by name or path.")
+@click.option(
+    "--play",
+    "story",
+    metavar="STORY",
+    help="Play this story, by name or path, or records (.jsonl).",
+)
 def serve(
     host: str, ready_json: bool, exit_with_stdin: bool, story: str | None, **given: Any
 ) -> None:
@@ -73,13 +80,15 @@ async def _serve(
         _stop_at_end_of_stdin(stop)
     sim = AsyncSimulator(settings)
     warn_of_problems(sim.catalog)
-    script = None if story is None else _load(sim, story)
+    script, topics = (None, ()) if story is None else _load(sim, story)
     try:
         await sim.start()
     except SimulatorError:
         _check_host(settings.host)  # no other port would help
         raise
     try:
+        for topic in topics:
+            sim.create_topic(topic)
         if ready_json:
             _announce_to_programs(sim)
         else:
@@ -118,11 +127,16 @@ def _check_host(host: str) -> None:
     raise CommandFailed(f"cannot serve gRPC on {host}: {reason}; {advice}")
 
 
-def _load(sim: AsyncSimulator, story: str) -> Script:
-    """A script with mistakes should be reported before anybody relies on the server."""
+def _load(sim: AsyncSimulator, story: str) -> tuple[Script, Sequence[str]]:
+    """The story, and the topics that it needs beside those of the catalogue.
+
+    A script with mistakes should be reported before anybody relies on the server.
+    """
+    if story.endswith(RECORDS):
+        return recorded_story(story, sim.catalog)
     from simulator.scenario.parser import load_script
 
-    return load_script(story, catalog=sim.catalog)
+    return load_script(story, catalog=sim.catalog), ()
 
 
 async def _watch(play: Play, *, quiet: bool) -> None:

@@ -11,6 +11,7 @@ import click
 from simulator.cli import failures
 from simulator.cli.specs import catalog_of, spec_option
 from simulator.cli.terminal import safe_lines
+from simulator.cli.wishes import RECORDS
 
 if TYPE_CHECKING:
     from simulator.catalog import Catalog
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def validate(
     ctx: click.Context, files: tuple[Path, ...], specs: Sequence[Path], schema: bool, quiet: bool
 ) -> None:
-    """Check scripts, and the *.yaml files of directories.
+    """Check scripts, records (.jsonl), and the *.yaml files of directories.
 
     Each mistake is a line `file:line:column: message`; the exit status is 1 if there is any. A line
     with `warning:` is about what can be played and still looks like a slip.
@@ -67,6 +68,8 @@ def _scripts(given: Path) -> list[Path]:
 
 
 def _check(path: Path, catalog: Catalog, *, quiet: bool) -> bool:
+    if path.suffix == RECORDS:
+        return _check_records(path, quiet=quiet)
     from simulator.scenario.parser import validate_file
 
     problems = validate_file(path, catalog)
@@ -76,6 +79,22 @@ def _check(path: Path, catalog: Catalog, *, quiet: bool) -> bool:
     if fine and not quiet:
         click.echo(f"{path}: {click.style('ok', fg='green')}, {_outline(path)}")
     return fine
+
+
+def _check_records(path: Path, *, quiet: bool) -> bool:
+    """Whether every line is a record; what breaks the specification may be one."""
+    from simulator.recording import NotARecord, record_lines
+
+    try:
+        with path.open("rb") as lines:
+            count = sum(1 for _ in record_lines.records(lines, str(path)))
+    except NotARecord as error:
+        click.echo(safe_lines(str(error)))
+        return False
+    if not quiet:
+        said = f"{count:,} record{'' if count == 1 else 's'}"
+        click.echo(f"{path}: {click.style('ok', fg='green')}, {said}")
+    return True
 
 
 def _outline(path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from simulator.catalog import Catalog
     from simulator.scenario import Script
     from simulator.simulator import AsyncSimulator
 
@@ -38,7 +39,7 @@ def playable(story: str, topics: Sequence[str], sim: AsyncSimulator) -> str | Sc
     """
     playable: str | Script = story
     if story.endswith(RECORDS):
-        playable, more = _recorded(story, sim)
+        playable, more = recorded_story(story, sim.catalog)
         topics = [*more, *topics]
     for topic in topics:
         if not sim.log.has_topic(sim.catalog.topic(topic)):
@@ -46,12 +47,12 @@ def playable(story: str, topics: Sequence[str], sim: AsyncSimulator) -> str | Sc
     return playable
 
 
-def _recorded(file: str, sim: AsyncSimulator) -> tuple[Script, Sequence[str]]:
-    """The records as a story, and the topics outside the catalogue."""
+def recorded_story(file: str, catalog: Catalog) -> tuple[Script, Sequence[str]]:
+    """The records as a story, and the topics outside the catalogue. Raises NotARecord."""
     from simulator.recording import Pace, happenings, precision_of, record_lines, recording, story
 
     with Path(file).open("rb") as lines:
         records = list(record_lines.records(lines, file))
     happened = happenings(records, precision_of(records), Pace())
-    recorded = recording(happened, sim.catalog)
+    recorded = recording(happened, catalog)
     return story(recorded, Path(file).stem, file), recorded.topics

@@ -184,3 +184,19 @@ def test_path_suggestions(path, meant):
     assert str(caught.value) == f"no event of these topics has a field {path!r}{hint}"
     if meant:
         CATALOG.check_path(meant)
+
+
+def test_without_an_envelope_an_event_is_what_it_is_legal_for():
+    """As a channel's oneOf says; there is no name that could tell."""
+    kinds = {
+        kind: {"payload": {"required": ["kind"], "properties": {"kind": {"const": kind}}}}
+        for kind in ("first", "second")
+    }
+    found = catalog(kinds)
+    for kind in kinds:
+        assert found.check("things", found.find(kind).example).name == kind
+    with pytest.raises(InvalidEvent) as refused:
+        found.check("things", {"kind": "third"})
+    (violation,) = refused.value.violations
+    assert violation.path == "$"
+    assert violation.message.startswith("is no first or second (first: $.kind: ")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import run
+from command_line import FREE_PORTS, run, served
 
 from simulator import Event, Simulator
 
@@ -202,3 +203,50 @@ async def test_records_are_delivered(tmp_path: Path, where: str) -> None:
             done = await asyncio.to_thread(run, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(app.calls) == (9 if where == "idempotent" else 3)
+
+
+def test_records_are_validated(tmp_path: Path) -> None:
+    good = written(tmp_path / "good.jsonl", [connected(0), connected(1)])
+    bad = written(tmp_path / "bad.jsonl", [connected(0), 5])
+    done = run("validate", good)
+    assert (done.returncode, done.stdout) == (0, f"{good}: ok, 2 records\n")
+    done = run("validate", good, bad, "--quiet")
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{bad}:2: no record")
+    assert "1 of 2 files has mistakes" in done.stderr
+
+
+def test_a_server_plays_records_from_its_start(tmp_path: Path) -> None:
+    order = {"topic": "orders", "timestamp": START, "key": "k", "event": {}}
+    file = written(tmp_path / "a.jsonl", [connected(0), order])
+    with served("--speed", "max", "--play", file) as (_, server):
+        topics = ("--max", "2", "--json", "--server", server)
+        lines = [json.loads(line) for line in run("tail", *topics).stdout.splitlines()]
+    assert sorted(line["topic"] for line in lines) == ["chat", "orders"]
+    done = run("serve", "--play", written(tmp_path / "bad.jsonl", [5]), *FREE_PORTS)
+    assert done.returncode == 1
+    assert "bad.jsonl:1: no record" in done.stderr
+
+
+def test_a_recording_says_what_playing_it_takes(tmp_path: Path) -> None:
+    spec = tmp_path / "my specs" / "lobby.yaml"
+    spec.parent.mkdir()
+    spec.write_text(
+        "asyncapi: 2.0.0\nchannels: {lobby: {publish: {message: {messageId: opened}}}}\n"
+    )
+    options = ("--spec", str(spec), "--topic-prefix", "dev", "--topic-separator", "-")
+    with Simulator(
+        grpc_port=0, kafka_port=None, specs=[spec], topic_prefix="dev", topic_separator="-"
+    ) as there:
+        there.publish("lobby", {"players": 3})
+        source = f"grpc://{there.grpc_target}"
+        for ending in ("yaml", "jsonl"):
+            file = tmp_path / f"a.{ending}"
+            recorded = ("--from", source, "--topics", "dev-lobby", "-o", str(file))
+            done = run("record", *recorded, *options)
+            assert done.returncode == 0, done.stderr
+            command = done.stdout.strip().partition("play them: simulator ")[2]
+            assert command.endswith("--topic-prefix dev --topic-separator -")
+            again = run(*shlex.split(command), "--json")
+            assert again.returncode == 0, again.stderr
+            assert json.loads(again.stdout)["topic"] == "dev-lobby"
