@@ -124,11 +124,17 @@ class _Reader:
         )
 
     def _channels(self, channels: Mapping[str, Any]) -> dict[str, ChannelSource]:
-        """The channels by topic; those of one topic (of AsyncAPI 3) together."""
+        """The channels by topic; those of one topic (of AsyncAPI 3) together.
+
+        One that has nothing left of its messages is left out: its topic would take no event at all.
+        """
         found: dict[str, ChannelSource] = {}
         for name, node in channels.items():
+            before = len(self._problems or ())
             with self._telling():
                 channel = self._channel(name, node)
+                if not channel.messages and len(self._problems or ()) > before:
+                    continue
                 known = found.get(channel.name, channel)
                 messages = dict(known.messages)
                 self._add(messages, channel.messages.values(), f"#/channels/{escape(name)}")

@@ -66,6 +66,24 @@ def test_bounds_that_can_be_met_are_met(pattern: str, seed: int, less: int, more
 
 
 @pytest.mark.parametrize(
+    ("pattern", "length"),
+    [
+        ("^[a-z]*$", 300),
+        ("^(?:[a-z]{2,9}-){1,9}$", 77),
+        ("^a{3,}b*c?(?:de){0,40}$", 95),
+        ("^(?:x|[0-9]{50}|y{70,})$", 50),
+        (".", 40),
+        ("[0-9]$", 40),
+    ],
+)
+def test_lengths_that_chance_alone_would_not_meet(pattern: str, length: int) -> None:
+    for seed in range(20):
+        found = made(pattern, seed, minLength=length, maxLength=length)
+        assert re.search(pattern, found)
+        assert len(found) == length
+
+
+@pytest.mark.parametrize(
     "pattern",
     [
         "",

@@ -233,6 +233,7 @@ def test_one_bad_part_leaves_the_rest_of_its_document(
         "good": {"publish": {"message": {"oneOf": several}}},
         "a/b": {"publish": {"message": message("slash")}},
         "nothing": None,
+        "left": {"publish": {"message": message("only", {"type": "string"})}},
         "last": {"publish": {"message": message("last")}},
     }
     loop = {"properties": {"again": {"$ref": "#/components/schemas/loop"}}}
@@ -255,6 +256,7 @@ def test_one_bad_part_leaves_the_rest_of_its_document(
                 (f"{one_of}/3/schemaFormat", "is not supported"),
                 (f"{one_of}/5", "there is no 'nowhere'"),
                 ("#/channels/good/publish", "two different messages are named fine"),
+                ("#/channels/left/publish/message/payload", "this payload is string"),
                 ("#/channels/nothing", "a mapping is needed"),
                 ("#/components/schemas/loop/properties/again", "recursive schemas"),
             ],
