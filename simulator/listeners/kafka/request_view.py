@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
 from simulator.listeners.kafka.faults.places import Place, place_of, walk
+from simulator.listeners.kafka.faults.structures import code_fields, nested_class
 from simulator.listeners.kafka.request_log import Entry, FetchDigest, ProduceDigest
 from simulator.log.kafka_names import api_name, error_name
 
@@ -223,14 +225,32 @@ def _error(code: int) -> dict[str, str]:
 
 def _codes(item: Any) -> Iterator[int]:
     """The error codes of one structure, without those of its parts."""
+    cls: Any = type(item)
     if is_dataclass(item):
-        for field in fields(item):
-            if field.metadata.get("kafka_type") == "error_code":
-                yield int(getattr(item, field.name))
+        for name in _code_fields(cls):
+            yield int(getattr(item, name))
+
+
+@cache
+def _code_fields(cls: Any) -> tuple[str, ...]:
+    """The error codes of a class, in order."""
+    return tuple(f.name for f in fields(cls) if f.name in code_fields(cls))
+
+
+@cache
+def _parts_with_codes(cls: Any) -> tuple[str, ...]:
+    """The fields of a class whose structures have error codes, somewhere."""
+    return tuple(
+        field.name
+        for field in fields(cls)
+        if (nested := nested_class(cls, field.name)) is not None
+        and (_code_fields(nested) or _parts_with_codes(nested))
+    )
 
 
 def _errors(node: Any) -> Iterator[str]:
     """All errors in a response, by name."""
+    cls: Any = type(node)
     if isinstance(node, FetchDigest):
         codes = [node.error, *(each[1] for _, partitions in node.topics for each in partitions)]
         yield from (error_name(code) for code in codes if code != _NO_ERROR)
@@ -239,8 +259,8 @@ def _errors(node: Any) -> Iterator[str]:
             yield from _errors(part)
     elif is_dataclass(node):
         yield from (error_name(code) for code in _codes(node) if code != _NO_ERROR)
-        for field in fields(node):
-            yield from _errors(getattr(node, field.name))
+        for name in _parts_with_codes(cls):
+            yield from _errors(getattr(node, name))
 
 
 class _Room:
