@@ -326,6 +326,22 @@ async def test_histories_that_part_are_told(sim: AsyncSimulator, wires: dict[int
     assert error(await wires[1].ask(FETCH, 12, **asked)) == "offset_out_of_range"
 
 
+async def test_the_client_names_its_leader_from_version_4_of_list_offsets_on(
+    sim: AsyncSimulator, wires: dict[int, Wire]
+) -> None:
+    asked = list_offsets("t", -1)
+
+    def topics(make: Make) -> Any:
+        wanted = make(
+            "ListOffsetsPartition", partition_index=0, timestamp=-1, current_leader_epoch=7
+        )
+        return (make("ListOffsetsTopic", name="t", partitions=(wanted,)),)
+
+    for version, expected in ((3, "none"), (4, "unknown_leader_epoch")):
+        answer = await wires[1].ask(LIST_OFFSETS, version, **asked | {"topics": topics})
+        assert error(answer) == expected  # KIP-320
+
+
 async def test_offsets_are_asked_of_the_leader(sim: AsyncSimulator, wires: dict[int, Wire]) -> None:
     sim.publish("t", b"v")
     sim.kafka.move_leader("t", to=2)
@@ -344,7 +360,9 @@ async def test_where_epochs_end(sim: AsyncSimulator, wires: dict[int, Wire]) -> 
     sim.kafka.move_leader("t", to=2)
     sim.publish("t", b"v")
 
-    async def ask(node: int, epoch: int, current: int = -1) -> tuple[str, int, int]:
+    async def ask(
+        node: int, epoch: int, current: int = -1, topic: str = "t"
+    ) -> tuple[str, int, int]:
         def topics(make: Make) -> Any:
             asked = make(
                 "OffsetForLeaderPartition",
@@ -352,7 +370,7 @@ async def test_where_epochs_end(sim: AsyncSimulator, wires: dict[int, Wire]) -> 
                 current_leader_epoch=current,
                 leader_epoch=epoch,
             )
-            return (make("OffsetForLeaderTopic", topic="t", partitions=(asked,)),)
+            return (make("OffsetForLeaderTopic", topic=topic, partitions=(asked,)),)
 
         told = only(await wires[node].ask(OFFSET_FOR_LEADER_EPOCH, 4, topics=topics))
         return told.error_code.name, told.leader_epoch, told.end_offset
@@ -363,6 +381,7 @@ async def test_where_epochs_end(sim: AsyncSimulator, wires: dict[int, Wire]) -> 
     assert await ask(1, 2) == ("not_leader_or_follower", -1, -1)
     assert await ask(2, 2, current=1) == ("fenced_leader_epoch", -1, -1)
     assert await ask(2, 2, current=3) == ("unknown_leader_epoch", -1, -1)
+    assert await ask(2, 2, topic="missing") == ("unknown_topic_or_partition", -1, -1)
 
 
 async def test_elections(sim: AsyncSimulator, wires: dict[int, Wire]) -> None:

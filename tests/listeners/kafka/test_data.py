@@ -82,6 +82,16 @@ async def test_bad_batches_are_refused(
     assert sim.log.records_held == 0
 
 
+async def test_some_refusals_tell_the_first_offset(wire: Wire) -> None:
+    elsewhere = (5).to_bytes(8, "big") + ONE[8:]  # its base offset, which the CRC does not cover
+    found = []
+    for data in (elsewhere, ONE[:-1] + b"!", ONE + ONE):
+        result = await stored(wire, "t", data)
+        found.append((result.error_code.name, result.log_start_offset))
+    # As a real Kafka: the log refuses the first one, and nobody asks it for the others.
+    assert found == [("invalid_record", 0), ("corrupt_message", -1), ("invalid_record", -1)]
+
+
 async def test_other_refusals_of_produce(wire: Wire) -> None:
     assert (await stored(wire, "nope", ONE)).error_code.name == "unknown_topic_or_partition"
     result = await stored(wire, "t", ONE, partition=2)
@@ -239,6 +249,7 @@ async def test_limits_in_bytes(wire: Wire) -> None:
     assert await sizes(partition_max_bytes=2 * size) == [2, 2]
     assert await sizes(max_bytes=4 * size) == [3, 1]
     assert await sizes(max_bytes=1) == [1, 0]
+    assert await sizes(max_bytes=0) == [1, 0]
     assert await sizes(partition_max_bytes=1) == [1, 0]
     assert await sizes(max_bytes=size) == [1, 0]
 

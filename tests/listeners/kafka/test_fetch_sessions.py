@@ -15,6 +15,7 @@ from simulator.listeners.kafka.fetch_sessions import (
     FetchSessions,
     SessionError,
     Wanted,
+    Watermarks,
 )
 from simulator.log.batches import parse_batch
 
@@ -204,6 +205,19 @@ def test_the_partition_that_gave_records_is_read_last_the_next_time() -> None:
         session.told(("t", partition), marks, failed=False, records=partition == 0)  # type: ignore[arg-type]
     again = sessions.open(1, (session.session_id, 1), [], [], False, 0)
     assert [each.partition for each in again.wanted] == [1, 2, 0]
+
+
+def test_what_follows_a_diverging_epoch_is_told_even_if_nothing_has_changed() -> None:
+    wanted = [Wanted("t", 0, 0, 100, -1)]
+    session = FetchSessions(1).open(1, (0, 0), wanted, [], False, 0).session
+    assert session is not None
+    marks = Watermarks(5, 5, 0)
+    told = [
+        session.told(("t", 0), marks, failed=failed, records=False)
+        for failed in (False, False, True, False, False)
+    ]
+    # Kafka: `CachedPartition.maybeUpdateResponseData` then forgets the high watermark.
+    assert told == [True, False, True, True, False]
 
 
 def test_epochs_begin_again_at_one() -> None:

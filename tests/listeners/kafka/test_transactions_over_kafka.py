@@ -61,7 +61,9 @@ class Client:
         error: str = answer.error_code.name
         return error
 
-    async def send(self, value: bytes, sequence: int | None = None) -> str:
+    async def send(
+        self, value: bytes, sequence: int | None = None, *, version: int = 12, topic: str = CHAT
+    ) -> str:
         data = build_batch(
             [(6, None, value, ())],
             producer_id=self.producer_id,
@@ -69,8 +71,8 @@ class Client:
             base_sequence=self.sequence if sequence is None else sequence,
             transactional=True,
         )
-        body = produce(CHAT, data) | {"transactional_id": self.name}
-        answer = await self.wire.ask(PRODUCE, 12, **body)
+        body = produce(topic, data) | {"transactional_id": self.name}
+        answer = await self.wire.ask(PRODUCE, version, **body)
         self.sequence += 1
         error: str = answer.responses[0].partition_responses[0].error_code.name
         return error
@@ -158,6 +160,16 @@ async def test_offsets_are_told_by_isolation_level(sim: AsyncSimulator, client: 
             answer = await client.wire.ask(LIST_OFFSETS, 7, **asked)
             found.append(answer.topics[0].partitions[0].offset)
         assert found == offsets, level
+
+
+async def test_an_open_transaction_does_not_hide_where_a_partition_begins(
+    sim: AsyncSimulator, client: Client
+) -> None:
+    await client.send(b"v")
+    for timestamp, offset in ((-1, 0), (-2, 0), (-4, 0), (6, -1)):
+        asked = list_offsets(CHAT, timestamp) | {"isolation_level": 1}
+        answer = await client.wire.ask(LIST_OFFSETS, 8, **asked)
+        assert answer.topics[0].partitions[0].offset == offset, timestamp
 
 
 async def test_the_clock_ends_a_transaction(sim: AsyncSimulator, client: Client) -> None:
@@ -265,6 +277,11 @@ async def test_markers_wait_for_the_leader() -> None:
         assert await client.end() == "none"
         assert await client.state() == "PrepareCommit"
         assert values(sim) == []
+        sim.create_topic("u")
+        sim.kafka.move_replicas("u", to=[other])
+        told = [await client.send(b"w", version=version, topic="u") for version in (11, 12)]
+        # Old clients would give up on the second (KIP-890, `ReplicaManager`).
+        assert told == ["not_enough_replicas", "concurrent_transactions"]
         await sim.kafka.start_broker(leader)
         assert await client.state() == "CompleteCommit"
         assert values(sim) == [b"v"]
