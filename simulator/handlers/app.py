@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import grpc
@@ -23,7 +24,8 @@ _OPTIONS: Final = (
     ("grpc.enable_retries", 0),
 )
 
-_CONNECTED: Final = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE)
+_State = grpc.ChannelConnectivity
+_CONNECTED: Final = (_State.READY, _State.IDLE)
 """There is a connection, or there was one at the last call, which the app has ended."""
 
 Metadata = tuple[tuple[str, str], ...]
@@ -45,7 +47,12 @@ class App:
         self._deadline_s = deadline_s
         self.channel = grpc.aio.insecure_channel(target, options=(*_OPTIONS, *past_proxies(target)))
         self._calls: dict[str, Any] = {}
-        self._connecting: asyncio.Future[None] | None = None
+        self._change: asyncio.Future[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self.channel.get_state() is _State.READY
 
     async def on_message(self, service: str, event: bytes, metadata: Metadata) -> Answer:
         """Call `OnMessage` of a service with a serialized event; never raises what the app does."""
@@ -69,20 +76,34 @@ class App:
                 code, detail = "INTERNAL", "the app answered with bytes that are no message"
         return Answer(code, detail, (time.perf_counter() - began) * 1000)
 
+    async def connect(self) -> None:
+        """Return when there is a connection, or none can be made; within the deadline of a call."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._deadline_s):
+                await self._reach(_State.READY, _State.TRANSIENT_FAILURE)
+
     async def back_off(self, seconds: float) -> None:
         """Wait; for less where there is no connection, and one is made meanwhile."""
         if self.channel.get_state() in _CONNECTED:
             await asyncio.sleep(seconds)
             return
-        if self._connecting is None or self._connecting.done():
-            self._connecting = asyncio.ensure_future(self.channel.channel_ready())
-        await asyncio.wait({self._connecting}, timeout=seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._reach(_State.READY)
+
+    async def _reach(self, *wanted: grpc.ChannelConnectivity) -> None:
+        """Try to connect until the channel's state is a wanted one."""
+        while (state := self.channel.get_state(try_to_connect=True)) not in wanted:
+            if self._change is None or self._change.done():
+                self._change = asyncio.ensure_future(self.channel.wait_for_state_change(state))
+            # Not cancelled with who waits: what gRPC brings for it may find the event loop closed.
+            await asyncio.wait({self._change})
 
     async def close(self) -> None:
         """Let go of the connection; calls in flight end."""
         await self.channel.close()
-        if self._connecting is not None:
-            await asyncio.gather(self._connecting, return_exceptions=True)
+        if self._change is not None:
+            await asyncio.gather(self._change, return_exceptions=True)
 
 
 def _is_message(data: bytes) -> bool:

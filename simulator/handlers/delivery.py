@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final
 
 from simulator.catalog import Catalog
 from simulator.delivery_settings import DeliverySettings
@@ -285,7 +285,11 @@ class Delivery:
     async def _attempt(
         self, parcels: Iterable[Parcel], attempt: int
     ) -> list[tuple[Parcel, Answer]]:
-        """Send each once, or as chaos has it; return those that must be tried again."""
+        """Send each once, or as chaos has it; return those that must be tried again.
+
+        One by one where order is wanted, and where there is no connection: a batch for an app that
+        is not there costs one call.
+        """
         again: dict[Parcel, Answer] = {}
         calls = iter(parcels)
         if self.settings.chaos.duplicate:
@@ -297,23 +301,13 @@ class Delivery:
                 again[parcel] = answer
             return answer is None
 
-        if self.settings.ordered:
-            for parcel in calls:
-                if not await send(parcel):
-                    again.update((each, again[parcel]) for each in calls if each not in again)
-        else:
-            room = asyncio.Semaphore(IN_FLIGHT)
-
-            async def send_and_make_room(parcel: Parcel) -> None:
-                await send(parcel)
-                room.release()
-
-            async with asyncio.TaskGroup() as sending:
-                while together := list(islice(calls, TOGETHER)):
-                    for parcel in together:
-                        await room.acquire()
-                        sending.create_task(send_and_make_room(parcel))
-                    await asyncio.sleep(0)
+        if not self.settings.ordered:
+            await self._app.connect()
+        for parcel in calls:
+            if not self.settings.ordered and self._app.connected:
+                await _all_at_once(chain((parcel,), calls), send)
+            elif not await send(parcel) and (self.settings.ordered or not self._app.connected):
+                again.update((each, again[parcel]) for each in calls if each not in again)
         return list(again.items())
 
     async def _send(self, parcel: Parcel, attempt: int) -> Answer | None:
@@ -375,3 +369,20 @@ class Delivery:
         if tally is None:
             tally = self._tallies[name] = Tally()
         return tally
+
+
+async def _all_at_once(
+    parcels: Iterator[Parcel], send: Callable[[Parcel], Coroutine[Any, Any, bool]]
+) -> None:
+    room = asyncio.Semaphore(IN_FLIGHT)
+
+    async def send_and_make_room(parcel: Parcel) -> None:
+        await send(parcel)
+        room.release()
+
+    async with asyncio.TaskGroup() as sending:
+        while together := list(islice(parcels, TOGETHER)):
+            for parcel in together:
+                await room.acquire()
+                sending.create_task(send_and_make_room(parcel))
+            await asyncio.sleep(0)

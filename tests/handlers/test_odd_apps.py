@@ -129,6 +129,16 @@ async def test_an_app_that_comes_back_is_not_waited_for_any_longer(sim: AsyncSim
         await sim.wait_delivered(event_id, PATIENCE_S)
 
 
+async def test_a_batch_for_an_app_that_is_not_there_is_one_call(sim: AsyncSimulator) -> None:
+    with refusing_port() as port:
+        publish(sim, 300)
+        target = f"127.0.0.1:{port}"
+        sim.handlers.add(target, DeliverySettings(attempts=3, retry_batch=False, **QUICK))
+        await sim.handlers.wait_idle(PATIENCE_S)
+        total = sim.handlers.report(target).total
+    assert (total.sent, total.failed, total.given_up) == (3, 3, 300)
+
+
 async def test_calls_at_once_are_bounded_whatever_the_batch(sim: AsyncSimulator) -> None:
     count, running, most = IN_FLIGHT + 60, 0, 0
     full = asyncio.Event()
