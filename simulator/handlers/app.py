@@ -101,6 +101,10 @@ class App:
 
     async def close(self) -> None:
         """Let go of the connection; calls in flight end."""
+        # What gRPC brings for a call comes a little after the call was cancelled, and must find the
+        # event loop open. It brings things in their order, and this one at once.
+        with suppress(grpc.aio.UsageError):  # it is closed already
+            await self.channel.wait_for_state_change(grpc.ChannelConnectivity.SHUTDOWN)
         await self.channel.close()
         if self._change is not None:
             await asyncio.gather(self._change, return_exceptions=True)
