@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.catalog.errors import InvalidDocument
 from simulator.catalog.references import References, escape
 from simulator.catalog.schemas import Schema, merge_all_of, types
 from simulator.topic_names import broken_rule
+
+if TYPE_CHECKING:
+    from simulator.catalog.referenced_files import ReferencedFiles
 
 _SCHEMA_FORMATS = ("application/vnd.aai.asyncapi", "application/schema+")
 """What `schemaFormat` may begin with: AsyncAPI's own schemas and JSON Schema."""
@@ -61,17 +64,22 @@ class Document:
 
 
 def read_document(
-    text: str, source: str, problems: list[str] | None = None, *, check: Check | None = None
+    text: str,
+    source: str,
+    problems: list[str] | None = None,
+    *,
+    check: Check | None = None,
+    files: ReferencedFiles | None = None,
 ) -> Document:
     """The document in `text`, YAML or JSON; `source` names it in errors. Raises InvalidDocument.
 
     With `problems`, a channel or a message that cannot be read goes there, and the others are read.
-    `check` is asked about every payload.
+    `check` is asked about every payload, and `files` are those that the document may refer to.
     """
     try:
         document = _parse(text, source)
         reader = _Reader3 if str(document["asyncapi"]).startswith("3.") else _Reader
-        return reader(document, source, problems, check).document()
+        return reader(document, source, problems, check, files).document()
     except RecursionError:
         raise InvalidDocument(source, "#", "nested too deep") from None
 
@@ -106,12 +114,13 @@ class _Reader:
         source: str,
         problems: list[str] | None,
         check: Check | None,
+        files: ReferencedFiles | None,
     ) -> None:
         self._document = document
         self._source = source
         self._problems = problems
         self._check = check
-        self._references = References(document, source)
+        self._references = References(document, source, files)
 
     def document(self) -> Document:
         info = self._document.get("info")
@@ -213,7 +222,11 @@ class _Reader:
         schema_format = str(message.get("schemaFormat", _SCHEMA_FORMATS[0]))
         if not schema_format.startswith(_SCHEMA_FORMATS):
             raise self._error(f"{place}/schemaFormat", f"{schema_format} is not supported")
-        key = None if inline else place.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        key = (
+            None
+            if inline
+            else place.partition("#")[2].rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        )
         given = message.get("name")
         last_part = channel.rpartition(".")[2]
         name = str(called or message.get("messageId") or key or given or last_part)

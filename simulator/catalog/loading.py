@@ -23,6 +23,7 @@ from simulator.catalog.document import ChannelSource, Document, MessageSource, r
 from simulator.catalog.errors import InvalidDocument
 from simulator.catalog.lone_services import LoneServices
 from simulator.catalog.protos import compile_protos, has_compiler
+from simulator.catalog.referenced_files import ReferencedFiles
 from simulator.catalog.validation import check_schema
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -44,12 +45,14 @@ _CACHE_FORMAT: Final = "4"
 
 
 class _File(NamedTuple):
-    """A document's file, the directory that imports are looked for below, and its `.proto`."""
+    """A document's file, the directory that imports are looked for below, its `.proto`, and the
+    files that it refers to."""
 
     path: Path
     root: Path
     text: bytes
     proto: Path | None
+    others: ReferencedFiles
 
 
 class _Lone(NamedTuple):
@@ -107,7 +110,8 @@ def _found(path: Path, problems: list[str]) -> Iterator[_File]:
         text = _text(path, problems)
         if text is not None:
             proto = _proto_of(path)
-            yield _File(path, _import_root(proto, path.parent), text, proto)
+            others = ReferencedFiles(path.parent, path.parent, text)
+            yield _File(path, _import_root(proto, path.parent), text, proto, others)
         return
     if not path.is_dir():
         raise InvalidDocument(str(path), "#", "there is no such file or directory")
@@ -118,7 +122,8 @@ def _found(path: Path, problems: list[str]) -> Iterator[_File]:
         text = _text(each, problems) if each.is_file() else None
         if text is not None and _DOCUMENT.search(text):  # other YAML may lie in the tree
             proto = _proto_of(each)
-            yield _File(each, _import_root(proto, path), text, proto)
+            others = ReferencedFiles(each.parent, path, text)
+            yield _File(each, _import_root(proto, path), text, proto, others)
 
 
 def _text(path: Path, problems: list[str]) -> bytes | None:
@@ -200,7 +205,7 @@ def _read(
     for file in files:
         try:
             text, source = file.text.decode(), str(file.path)
-            document = read_document(text, source, problems, check=check_schema)
+            document = read_document(text, source, problems, check=check_schema, files=file.others)
             documents.append((file, document))
         except InvalidDocument as error:
             problems.append(str(error))
@@ -261,6 +266,8 @@ def _fingerprint(files: Sequence[_File], protos: Mapping[Path, Sequence[Path]]) 
 
     for file in files:
         add(file.path, file.text)
+        for name, text in file.others.texts.items():
+            add(file.path.parent / name, b"-" if text is None else b"+" + text)
     for root, found in protos.items():
         add(root, b"")
         for proto in found:

@@ -1,18 +1,22 @@
-"""Local `$ref`s of a document, and schemas with every `$ref` replaced by what it points at.
+"""`$ref`s of a document, and schemas with every `$ref` replaced by what it points at.
 
 AsyncAPI 2.x takes references from JSON Reference and JSON Pointer (RFC 6901): `#/a/b`, with `~1`
-for `/`, `~0` for `~`, and percent-encoding. What stands beside a `$ref` is ignored.
+for `/`, `~0` for `~`, and percent-encoding, and `other.yaml#/a/b` in a file beside the document.
+What stands beside a `$ref` is ignored. A place in another file begins with the name of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from simulator.catalog.errors import InvalidDocument
 from simulator.catalog.schemas import SCHEMA_LISTS, SCHEMA_MAPS, SCHEMA_VALUES
 from simulator.suggestions import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from simulator.catalog.referenced_files import ReferencedFiles
 
 MAX_DEPTH = 64
 """Schemas inside schemas; the deepest of the platform's catalogue has a dozen."""
@@ -21,11 +25,14 @@ MAX_NODES = 100_000
 
 
 class References:
-    """Finds what a local reference of one document points at."""
+    """Finds what a reference of one document points at."""
 
-    def __init__(self, document: Mapping[str, Any], source: str) -> None:
-        """`source` names the document in errors."""
+    def __init__(
+        self, document: Mapping[str, Any], source: str, files: ReferencedFiles | None = None
+    ) -> None:
+        """`source` names the document in errors; `files` are those that it may refer to."""
         self._document = document
+        self._files = files
         self._source = source
         self._resolved: dict[str, tuple[Any, int]] = {}  # schema, number of schemas in it
         self._open: list[str] = []
@@ -41,7 +48,7 @@ class References:
         """What `node` stands for and its place, after all references in a row."""
         seen = [place]
         while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-            reference = node["$ref"]
+            reference = _whole(node["$ref"], place)
             node = self._target(reference, place)
             if reference in seen:
                 raise self._error(place, f"$ref {reference} leads back to itself")
@@ -62,7 +69,7 @@ class References:
             raise self._error(place, f"schemas nested more than {MAX_DEPTH} deep")
         reference = node.get("$ref")
         if isinstance(reference, str):
-            return self._referenced(reference, place)
+            return self._referenced(_whole(reference, place), place)
         self._depth += 1
         try:
             return {
@@ -113,12 +120,9 @@ class References:
         return name
 
     def _target(self, reference: str, place: str) -> Any:
-        if not reference.startswith("#"):
-            raise self._error(
-                place, f"$ref {reference}: only references inside the document (#/...) are followed"
-            )
-        node: Any = self._document
-        for token in unquote(reference[1:]).split("/")[1:]:
+        file, _, pointer = reference.partition("#")
+        node: Any = self._opened(file, reference, place) if file else self._document
+        for token in unquote(pointer).split("/")[1:]:
             name = token.replace("~1", "/").replace("~0", "~")
             if isinstance(node, Mapping) and name in node:
                 node = node[name]
@@ -131,8 +135,30 @@ class References:
                 raise self._error(place, f"$ref {reference}: there is no {name!r}{hint}")
         return node
 
+    def _opened(self, file: str, reference: str, place: str) -> Any:
+        from simulator.catalog.referenced_files import CannotOpen
+
+        if self._files is None:
+            reason = "only references inside the document (#/...) are followed"
+            raise self._error(place, f"$ref {reference}: {reason}")
+        try:
+            return self._files.open(file)
+        except CannotOpen as error:
+            raise self._error(place, f"$ref {reference}: {error}") from None
+
     def _error(self, place: str, reason: str) -> InvalidDocument:
         return InvalidDocument(self._source, place, reason)
+
+
+def _whole(reference: str, place: str) -> str:
+    """A reference from the document's own folder, whichever file it stands in."""
+    file, _, pointer = reference.partition("#")
+    base = place.partition("#")[0]
+    if not file:
+        return f"{base}#{pointer}"
+    from simulator.catalog.referenced_files import joined
+
+    return f"{joined(base, file)}#{pointer}"
 
 
 def escape(token: object) -> str:
