@@ -47,7 +47,7 @@ def run(quick: bool) -> list[Row]:
 
 async def measure(quick: bool) -> list[Row]:
     """Short runs in turn against one app, since machines are busy at times; and one soak."""
-    count, runs, seconds = (1_000, 12, 3) if quick else (2_000, 50, 600)
+    count, runs, seconds = (1_000, 20, 3) if quick else (2_000, 50, 600)
     async with (
         serving("0") as target,
         delivering(target) as deliver,
