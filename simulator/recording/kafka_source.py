@@ -12,7 +12,13 @@ from simulator.clusters.asking import ANSWER_S, Trouble, ask, why
 from simulator.clusters.offsets import Bounds, Offsets, Partition
 from simulator.clusters.writer import NO_CLIENT, ClusterUnavailable
 from simulator.log import Record
-from simulator.recording.sources import Source, SourceUnavailable
+from simulator.recording.sources import (
+    OPEN_TRANSACTION,
+    Source,
+    SourceUnavailable,
+    deleted_unread,
+    not_all_read,
+)
 from simulator.recording.timing import UNKNOWN_POSITION
 
 if TYPE_CHECKING:
@@ -22,8 +28,6 @@ _AT_ONCE: Final = 1000
 _HEARD_OF_S: Final = 2.0
 _LAST_QUESTION_S: Final = 10.0
 _PAUSE_S: Final = 0.1
-
-_TRANSACTION: Final = "a transaction that is open there holds them back"
 
 
 class KafkaSource(Source):
@@ -175,9 +179,7 @@ class KafkaSource(Source):
                 f"{self._servers}: {name} ends at offset {end}, offset {wanted} was to be read: "
                 "the topic was made anew, or the cluster has lost records"
             )
-        self._deleted.append(
-            f"{name}: the cluster deleted offsets {wanted} to {first - 1} before they were read"
-        )
+        self._deleted.append(deleted_unread(*partition, wanted, first - 1))
         # The consumer has stopped reading there, and cannot seek.
         self._consumer.incremental_unassign([TopicPartition(*partition)])
         self._consumer.incremental_assign([TopicPartition(*partition, first)])
@@ -193,7 +195,7 @@ class KafkaSource(Source):
                 self._bounds[one] = now  # it ends now, so this is what was to be read
             read = one in self._at_end or self._next.get(one, now.first) >= now.stable
             if read and now.stable < now.end:
-                self._unread[one] = _TRANSACTION
+                self._unread[one] = OPEN_TRANSACTION
             elif not self._follow:
                 self._unread[one] = f"nothing came for {self.patience_s:g} s"
 
@@ -212,7 +214,7 @@ class KafkaSource(Source):
         for (topic, number), reason in sorted(self._unread.items()):
             groups[topic, reason].append(f"{number}{self._offsets_left((topic, number))}")
         for (topic, reason), places in groups.items():
-            texts.append(f"{topic}: not all was read of partition {', '.join(places)}: {reason}")
+            texts.append(not_all_read(topic, ", ".join(places), reason))
         return texts
 
     def _offsets_left(self, partition: Partition) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import grpc
 
 GRPC_SCHEME: Final = "grpc://"
+OPEN_TRANSACTION: Final = "a transaction that is open there holds them back"
 _POLL_S: Final = 0.1
 
 
@@ -86,6 +87,17 @@ def open_source(address: str, topics: Sequence[str], *, latest: bool, follow: bo
     )
 
 
+def deleted_unread(topic: str, partition: int, first: int, last: int) -> str:
+    """Say that records were gone before they could be read."""
+    offsets = f"offsets {first} to {last}"
+    return f"{topic}, partition {partition}: {offsets} were deleted before they were read"
+
+
+def not_all_read(topic: str, partitions: str, reason: str) -> str:
+    """Say that partitions were not read to their end."""
+    return f"{topic}: not all was read of partition {partitions}: {reason}"
+
+
 def recorded(source: Source, until: Until) -> Iterator[list[Record]]:
     """Read until it is enough."""
     begin: float | None = None
@@ -134,7 +146,9 @@ class _GrpcSource(Source):
         if start is not None:
             getattr(request, "from").CopyFrom(start)
         self._stub = BrokerStub(self._channel)
-        self._past = None if latest else broker_pb2.DescribeTopicsRequest(topics=topics)
+        self._topics = broker_pb2.DescribeTopicsRequest(topics=topics)
+        self._latest = latest
+        self._deleted: list[str] = []
         self._call = self._stub.Subscribe(request)
         self._arrived: queue.SimpleQueue[list[Record] | grpc.RpcError | None]
         self._arrived = queue.SimpleQueue()
@@ -146,9 +160,10 @@ class _GrpcSource(Source):
 
         try:
             self._call.initial_metadata()  # the subscription is there
-            if self._past is None or _is_empty(self._stub.DescribeTopics(self._past)):
+            if self._latest or _is_empty(self._stub.DescribeTopics(self._topics)):
                 self._in_place.set()
             for response in self._call:
+                self._deleted += map(_deleted, response.gaps)
                 self._arrived.put([_record_from(record) for record in response.records])
                 self._in_place.set()  # what else is there follows at once
             self._arrived.put(None)
@@ -169,9 +184,32 @@ class _GrpcSource(Source):
     def in_place(self) -> bool:
         return self._in_place.is_set() and self._arrived.empty()
 
+    def left_out(self) -> list[str]:
+        import grpc
+
+        try:
+            answer = self._stub.DescribeTopics(self._topics, timeout=ANSWER_S)
+        except grpc.RpcError:  # it has been stopped: what was read is what there was to read
+            return self._deleted
+        return [*self._deleted, *_held_back(answer)]
+
     def close(self) -> None:
         self._call.cancel()
         self._channel.close()
+
+
+def _deleted(gap: Any) -> str:
+    return deleted_unread(gap.topic, gap.partition, gap.first_offset, gap.last_offset)
+
+
+def _held_back(answer: Any) -> Iterator[str]:
+    """Name the partitions where a transaction is open."""
+    for topic in answer.topics:
+        for partition in topic.partitions:
+            end, stable = partition.end_offset, partition.last_stable_offset
+            if partition.HasField("last_stable_offset") and stable < end:
+                place = f"{partition.partition} (offsets {stable} to {end - 1})"
+                yield not_all_read(topic.topic, place, OPEN_TRANSACTION)
 
 
 def _is_empty(described: Any) -> bool:

@@ -439,11 +439,14 @@ class PartitionDescription(google.protobuf.message.Message):
     START_OFFSET_FIELD_NUMBER: builtins.int
     END_OFFSET_FIELD_NUMBER: builtins.int
     BYTES_FIELD_NUMBER: builtins.int
+    LAST_STABLE_OFFSET_FIELD_NUMBER: builtins.int
     partition: builtins.int
     start_offset: builtins.int
     end_offset: builtins.int
     """The offset that the next record gets."""
     bytes: builtins.int
+    last_stable_offset: builtins.int
+    """Below `end_offset` while a transaction is open: what lies behind it is for no reader yet."""
     def __init__(
         self,
         *,
@@ -451,8 +454,11 @@ class PartitionDescription(google.protobuf.message.Message):
         start_offset: builtins.int = ...,
         end_offset: builtins.int = ...,
         bytes: builtins.int = ...,
+        last_stable_offset: builtins.int | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["bytes", b"bytes", "end_offset", b"end_offset", "partition", b"partition", "start_offset", b"start_offset"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_last_stable_offset", b"_last_stable_offset", "last_stable_offset", b"last_stable_offset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_last_stable_offset", b"_last_stable_offset", "bytes", b"bytes", "end_offset", b"end_offset", "last_stable_offset", b"last_stable_offset", "partition", b"partition", "start_offset", b"start_offset"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_last_stable_offset", b"_last_stable_offset"]) -> typing.Literal["last_stable_offset"] | None: ...
 
 global___PartitionDescription = PartitionDescription
 

@@ -82,5 +82,5 @@ def test_what_is_deleted_while_it_is_read_is_told(place: Place) -> None:
         place.producer.abort_transaction(PATIENCE_S)
         assert place.values() == [b"behind"]
         assert source.left_out() == [
-            f"{place.topic}, partition 0: the cluster deleted offsets 1 to 1 before they were read"
+            f"{place.topic}, partition 0: offsets 1 to 1 were deleted before they were read"
         ]

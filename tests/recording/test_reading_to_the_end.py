@@ -142,7 +142,7 @@ def test_what_is_deleted_while_it_is_read_is_told(cluster: Simulator) -> None:
         producer.abort_transaction(PATIENCE_S)
         assert values(opened) == [b"last"]
         assert opened.left_out() == [
-            "orders, partition 0: the cluster deleted offsets 1 to 2 before they were read"
+            "orders, partition 0: offsets 1 to 2 were deleted before they were read"
         ]
 
 
@@ -211,3 +211,39 @@ def test_a_partition_whose_leader_goes_away() -> None:
             (told,) = opened.left_out()
             assert told.startswith("orders: not all was read of partition 0 (offsets 1 to 1): ")
             assert "transaction" not in told
+
+
+def test_a_simulator_tells_of_open_transactions_as_well() -> None:
+    with Simulator(grpc_port=0, kafka_port=0) as simulator:
+        simulator.create_topic("orders")
+        write(simulator, "before")
+        producer = transaction(simulator, "within")
+        write(simulator, "behind")
+        address = f"grpc://{simulator.grpc_target}"
+        with open_source(address, ["orders"], latest=False, follow=False) as opened:
+            assert values(opened) == [b"before"]
+            assert opened.left_out() == [
+                "orders: not all was read of partition 0 (offsets 1 to 2): "
+                "a transaction that is open there holds them back"
+            ]
+        producer.abort_transaction(PATIENCE_S)
+        with open_source(address, ["orders"], latest=False, follow=False) as opened:
+            assert values(opened) == [b"before", b"behind"]
+            assert opened.left_out() == []
+
+
+def test_a_simulator_tells_of_what_is_deleted_meanwhile() -> None:
+    with Simulator(grpc_port=0, kafka_port=0) as simulator:
+        simulator.create_topic("orders")
+        write(simulator, "before")
+        producer = transaction(simulator, "within")
+        write(simulator, "behind", "last")
+        address = f"grpc://{simulator.grpc_target}"
+        with open_source(address, ["orders"], latest=False, follow=True) as opened:
+            assert values(opened, 1) == [b"before"]
+            simulator.delete_records("orders", 3)
+            producer.abort_transaction(PATIENCE_S)
+            assert values(opened, 1) == [b"last"]
+            assert opened.left_out() == [
+                "orders, partition 0: offsets 1 to 2 were deleted before they were read"
+            ]

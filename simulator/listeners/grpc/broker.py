@@ -246,6 +246,7 @@ class BrokerServicer:
                     start_offset=partition.start,
                     end_offset=partition.end,
                     bytes=partition.bytes,
+                    last_stable_offset=self._log.transactions.last_stable_offset(topic.name, index),
                 )
                 for index, partition in enumerate(topic.partitions)
             ],

@@ -51,6 +51,7 @@ async def test_all_topics_are_described(server: Server) -> None:
     ]
     (partition,) = topics["chat"].partitions
     assert (partition.start_offset, partition.end_offset, partition.bytes) == (2, 5, 3)
+    assert partition.last_stable_offset == 5
 
 
 async def test_named_topics_are_described_in_their_order(server: Server) -> None:
