@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -41,7 +42,8 @@ class ClusterGroups:
         self._log = log
         self._written: dict[str, dict[Place, int]] = {}
         self._changed = asyncio.Event()
-        self._asking = asyncio.Lock()  # so that no older commit comes behind a newer one
+        self._asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By group, so that no older commit comes behind a newer one."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -66,10 +68,11 @@ class ClusterGroups:
         from confluent_kafka import ConsumerGroupTopicPartitions
 
         groups = self._log.groups
-        async with self._asking:
+        async with self._asking[group]:
             if groups.members(group):
                 return groups.offsets(group)
-            await self._write(group)
+            with suppress(ClusterRefuses):  # then what the cluster knows is what counts
+                await self._write(group)
             asked = [ConsumerGroupTopicPartitions(group)]
             futures = self._admin.list_consumer_group_offsets(asked, request_timeout=QUICKLY_S)
             (answer,) = (await answers(futures)).values()
@@ -87,7 +90,7 @@ class ClusterGroups:
 
     async def flush(self, group: str) -> None:
         """Have the cluster know all that a group has committed here; errors as those of `load`."""
-        async with self._asking:
+        async with self._asking[group]:
             await self._write(group)
 
     def forget(self, topic: str) -> None:
@@ -134,5 +137,7 @@ class ClusterGroups:
                 except SimulatorError as error:
                     logger.info("%s", error)
                     self._changed.set()
+                except Exception:  # what nobody expected; the other groups go on
+                    logger.exception("offsets of group %s", group)
             if self._changed.is_set():
                 await asyncio.sleep(AGAIN_S)

@@ -23,6 +23,7 @@ _AT_ONCE: Final = 500
 """Records that are taken in one go: the loop is held for some milliseconds."""
 
 _POLL_S: Final = 0.1
+_AGAIN_S: Final = 1.0
 
 logger = logging.getLogger("simulator.clusters")
 
@@ -141,13 +142,21 @@ class Mirror:
 
     async def _run(self) -> None:
         while True:
-            if self._reassign:
-                self._reassign = False
-                await self._in_thread(partial(self._assign, self._positions()))
-            messages = await self._in_thread(self._fetch)
-            if messages and not self._reassign:  # else some may be of a topic that is gone
-                self._take(messages)
-                self._went_on()
+            try:
+                await self._step()
+            except Exception:  # what nobody expected; it goes on where it was
+                logger.exception("reading from %s", self._address.servers)
+                self._reassign = True
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _step(self) -> None:
+        if self._reassign:
+            self._reassign = False
+            await self._in_thread(partial(self._assign, self._positions()))
+        messages = await self._in_thread(self._fetch)
+        if messages and not self._reassign:  # else some may be of a topic that is gone
+            self._take(messages)
+            self._went_on()
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

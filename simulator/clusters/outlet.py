@@ -255,6 +255,8 @@ class ClusterOutlet:
             )
         except BufferError as error:
             return error
+        except (TypeError, ValueError, OverflowError) as wrong:
+            return KafkaError(KafkaError._INVALID_ARG, str(wrong))
         except KafkaException as raised:
             reason: KafkaError = raised.args[0]
             if reason.code() != KafkaError._FATAL:
