@@ -222,13 +222,19 @@ class AsyncSimulator(TopicCalls):
     @property
     def handlers(self) -> Handlers:
         """The event handler apps to which events are delivered."""
-        self._check_own_log("delivery to event handler apps")
         if self._handlers is None:
             from simulator.handlers import Handlers  # not needed by most
 
             if not self._started:
                 raise SimulatorError("this simulator delivers nothing: it is not started")
-            self._handlers = Handlers(self.log, self.catalog, self._now_ms, self.settings.seed)
+            self._handlers = Handlers(
+                self.log,
+                self.catalog,
+                self._now_ms,
+                self.settings.seed,
+                ready=None if self._cluster is None else self.opened,
+                outbox=self.publisher.log,
+            )
         return self._handlers
 
     # --- stories ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from simulator.catalog import Catalog
 from simulator.delivery_settings import DeliverySettings
@@ -50,6 +50,13 @@ Bury = Callable[[Record, str], None]
 """Puts a record that is given up, with the reason, where the settings say."""
 
 
+class Ready(Protocol):
+    """Has a log that follows another know where a group has come to, and be there itself."""
+
+    async def __call__(self, group: str, *, whole: bool) -> None:
+        """`whole`: and have all that was there. Raises a SimulatorError where that cannot be."""
+
+
 class Delivery:
     """Reads what a group has not dealt with, and brings it to one app."""
 
@@ -65,10 +72,12 @@ class Delivery:
         changes: Changes,
         noted: Noted,
         answered: Answered | None = None,
+        ready: Ready | None = None,
     ) -> None:
         """`start` begins; `bury` takes dead letters; `answered` hears of every answer.
 
-        `changes` hears of whatever happens, `noted` of what becomes of an event.
+        `changes` hears of whatever happens, `noted` of what becomes of an event. `ready` is asked
+        first where the log follows another.
         """
         self.target = target
         self.settings = settings
@@ -78,6 +87,8 @@ class Delivery:
         self._randomness = randomness
         self._bury = bury
         self._answered = answered
+        self._ready = ready
+        self._catching_up: asyncio.Task[None] | None = None
         self._app = App(target, settings.deadline_s)
         self.topics = tuple(map(catalog.topic, settings.topics)) or tuple(catalog.channels)
         self._task: asyncio.Task[None] | None = None
@@ -97,16 +108,21 @@ class Delivery:
         """Begin where the group has committed; the app need not be there yet."""
         if self._task is None:
             self._state, self._reason = DeliveryState.IDLE, ""
-            self._task = asyncio.get_running_loop().create_task(
-                self._run(self._open(self.settings.start)), name=self.group
-            )
+            loop, cursor = asyncio.get_running_loop(), None
+            if self._ready is None:
+                cursor = self._open(self.settings.start)
+            else:
+                self._catching_up = loop.create_task(self._be_ready(self._ready, whole=True))
+                self._catching_up.add_done_callback(lambda _: self._changes.notify())
+            self._task = loop.create_task(self._run(cursor), name=self.group)
 
     async def stop(self) -> None:
         """End, in the middle of a batch if need be: it is sent again by whoever goes on."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        for each in (task, self._catching_up):
+            if each is not None:
+                each.cancel()
+                await asyncio.wait({each})
         self._log.cancel_wait(self._wake.set)
         self._state = DeliveryState.STOPPED
         await self._app.close()
@@ -148,7 +164,8 @@ class Delivery:
     @property
     def idle(self) -> bool:
         """Whether everything that is there has been dealt with."""
-        return self._state is DeliveryState.IDLE and self._lag() == 0
+        behind = self._catching_up is not None and not self._catching_up.done()
+        return self._state is DeliveryState.IDLE and self._lag() == 0 and not behind
 
     def _lag(self) -> int:
         committed = self._log.groups.offsets(self.group)
@@ -193,10 +210,24 @@ class Delivery:
             with suppress(SimulatorError):  # the log was reset meanwhile
                 self._log.groups.commit(self.group, topic, partition, offset)
 
-    async def _run(self, cursor: Cursor) -> None:
+    async def _be_ready(self, ready: Ready, *, whole: bool) -> None:
+        """Return when the log that follows another is there, however long that takes."""
+        while True:
+            try:
+                await ready(self.group, whole=whole)
+                self._reason = ""
+                return
+            except SimulatorError as error:
+                self._reason = str(error)
+                self._changes.notify()
+                await asyncio.sleep(self.settings.backoff(1))
+
+    async def _run(self, cursor: Cursor | None) -> None:
         """Deliver as long as it goes; what nobody expected stops it, and is told."""
         try:
-            await self._deliver_all(cursor)
+            if self._ready is not None:
+                await self._be_ready(self._ready, whole=self.settings.start == "latest")
+            await self._deliver_all(self._open(self.settings.start) if cursor is None else cursor)
         except Exception as error:
             logger.exception("the delivery to %s has stopped", self.target)
             self._state = DeliveryState.STOPPED

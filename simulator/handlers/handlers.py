@@ -11,7 +11,7 @@ from simulator.catalog import Catalog
 from simulator.delivery_settings import DeliverySettings, HandlerError, check_target
 from simulator.errors import SimulatorError
 from simulator.handlers.changes import Changes
-from simulator.handlers.delivery import Answered, Delivery
+from simulator.handlers.delivery import Answered, Delivery, Ready
 from simulator.handlers.following import Following
 from simulator.handlers.report import DeliveryReport, DeliveryState, Outcome
 from simulator.log import Record, TopicLog
@@ -47,11 +47,20 @@ class Handlers:
         catalog: Catalog,
         now_ms: Callable[[], int],
         seed: int,
+        *,
+        ready: Ready | None = None,
+        outbox: TopicLog | None = None,
     ) -> None:
-        """`now_ms` stamps dead letters."""
+        """`now_ms` stamps dead letters.
+
+        Where the log follows another, `ready` is asked before anything is delivered, and dead
+        letters go to the `outbox`.
+        """
         self.catalog = catalog
         self._log = log
         self._now_ms = now_ms
+        self._ready = ready
+        self._outbox = outbox or log
         self._randomness = Randomness(seed).fork("handlers")
         self._deliveries: dict[str, Delivery] = {}
         self._changes = Changes()
@@ -94,6 +103,7 @@ class Handlers:
             changes=self._changes,
             noted=self._noted,
             answered=answered,
+            ready=self._ready,
         )
         for other in self._deliveries.values():
             if other.group == delivery.group:
@@ -102,7 +112,10 @@ class Handlers:
         if dead in delivery.topics:
             text = f"dead letters cannot go to {dead}, from where they would be delivered again"
             raise HandlerError(f"{text}: name another topic")
-        if dead is not None and not self._log.has_topic(dead):
+        if dead is not None and not self._outbox.has_topic(dead):
+            if self._ready is not None:
+                text = f"dead letters cannot go to {dead}, which is not among the topics"
+                raise HandlerError(f"{text} of the log: name it with --log-topic (log_topics=)")
             self._log.create_topic(dead)
         self._deliveries[target] = delivery
         delivery.start()
@@ -205,12 +218,12 @@ class Handlers:
 
     def _burying(self, topic: str | None) -> Callable[[Record, str], None]:
         def bury(record: Record, reason: str) -> None:
-            if topic is None or not self._log.has_topic(topic):
+            if topic is None or not self._outbox.has_topic(topic):
                 return
             place = f"{record.topic}-{record.partition}@{record.offset}"
             headers = (("source", place.encode()), ("reason", reason.encode()[:1000]))
             try:
-                self._log.append(
+                self._outbox.append(
                     topic,
                     record.value,
                     key=record.key,
