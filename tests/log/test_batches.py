@@ -144,9 +144,11 @@ def test_refuses_what_a_client_may_not_send() -> None:
         (raw[:16] + b"\x01" + raw[17:], "magic 1"),
         (with_header(raw, 23, ">i", 7), "last offset delta is 7"),
         (with_header(raw, 57, ">i", 0), "counts 0 records"),
+        (with_header(with_header(raw, 57, ">i", 0), 23, ">i", -1), "counts 0 records"),
         (with_header(raw, 21, ">h", 0x20), "control"),
         (with_header(raw, 21, ">h", 5), "no compression 5"),
         (with_header(raw, 43, ">q", 1), "sequence -1"),
+        (with_header(raw, 43, ">q", 0), "sequence -1"),
     ):
         with pytest.raises(InvalidBatch, match=reason):
             parse_batch(bad)

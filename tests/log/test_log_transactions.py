@@ -211,6 +211,8 @@ def test_deleting_records_keeps_what_readers_must_know(log: TopicLog) -> None:
     log.delete_records("t", 0, 2)
     assert [t.first_offset for t in log.transactions.aborted("t", 0, 2, 4)] == [2]
     assert values(log, 2) == []
+    log.delete_records("t", 0, 3)  # all but the marker
+    assert [t.first_offset for t in log.transactions.aborted("t", 0, 3, 4)] == [2]
     send(log, b"open", b"open", epoch=2)
     log.delete_records("t", 0, 5)
     assert log.transactions.last_stable_offset("t", 0) == 5

@@ -55,6 +55,24 @@ def test_replicas_are_on_different_racks() -> None:
         assert {racks[node] for node in each.replicas} == {"a", "b"}
 
 
+def test_what_is_created_while_no_broker_runs_is_led_by_the_first_that_comes() -> None:
+    placement = Placement([Node(1), Node(2)], 2)
+    for node in (1, 2):
+        placement.stop(node)
+    placement.assign(TOPIC, 1)
+    assert place(placement).leader == NO_LEADER
+    placement.start(place(placement).replicas[0])
+    assert place(placement).leader == place(placement).replicas[0]
+
+
+def test_without_brokers_nobody_is_elected() -> None:
+    placement = Placement([Node(1)], 1)
+    placement.stop(1)
+    assert (placement.controller, placement.controller_epoch) == (NO_LEADER, 1)
+    placement.start(1)
+    assert (placement.controller, placement.controller_epoch) == (1, 2)
+
+
 def test_what_is_created_while_a_broker_is_stopped_is_led_by_another() -> None:
     placement = Placement([Node(1), Node(2)], 2)
     placement.stop(1)

@@ -165,6 +165,25 @@ def test_ids_are_bounded() -> None:
     assert machine.find("0") is None
 
 
+def test_only_a_transaction_that_the_log_lost_may_have_nothing_to_end() -> None:
+    machine = coordinator()
+    producer = begun(machine)
+    for rewound in (True, False):
+        machine.add("x", producer, [A], 0)
+        if rewound:
+            machine.rewind()
+        machine.end("x", producer, Marker.COMMIT, 0)
+        assert [pending.if_open for pending in machine.markers()] == [rewound]
+        settle(machine)
+
+
+def test_timeouts_are_limited_by_transaction_max_timeout_ms() -> None:
+    machine = coordinator()
+    errors = [machine.init("x", ms, None, 0).error for ms in (-1, 0, 1, 900_000, 900_001)]
+    bad = TransactionError.INVALID_TRANSACTION_TIMEOUT
+    assert errors == [bad, bad, NONE, NONE, bad]
+
+
 def test_a_producer_that_asks_twice_gets_the_same_epoch() -> None:
     machine = coordinator()
     producer = begun(machine)
@@ -188,6 +207,9 @@ def test_behind_the_last_epoch_comes_another_id(known: bool) -> None:
     assert outcome.producer == Producer(producer.producer_id + 1, 0)
     again = machine.init("x", 60_000, last, 0)
     assert again == outcome if known else again.error is FENCED
+    # Of the id before only who has used up its epochs (`TransactionCoordinator.isValidProducerId`):
+    # a producer that was fenced long ago may not pass for one because its epoch is 0 as well.
+    assert machine.init("x", 60_000, producer, 0).error is FENCED
 
 
 def test_a_transaction_in_the_last_epoch_ends_with_another_id() -> None:

@@ -22,6 +22,10 @@ class HeldRequests:
     def __init__(self) -> None:
         self._held: dict[Future[Any], _Held] = {}
 
+    def __len__(self) -> int:
+        """Requests that wait."""
+        return len(self._held)
+
     def add(
         self,
         answer: Future[Any],

@@ -34,6 +34,7 @@ from kafka_wire import (
 
 from simulator import AsyncSimulator, KafkaBroker, Simulator, SimulatorError
 from simulator.listeners.kafka import AddressUnavailable
+from simulator.log import PartitionNotFound
 from simulator.log.placement import NodeStopped, NotAReplica, UnknownNode
 from simulator.simulator import Settings
 
@@ -212,6 +213,9 @@ async def test_what_cannot_be_is_an_error(sim: AsyncSimulator) -> None:
         await sim.kafka.stop_broker(4)
     with pytest.raises(NotAReplica):
         sim.kafka.move_leader("t", to=3)
+    for partition in (-1, 1):
+        with pytest.raises(PartitionNotFound):
+            sim.kafka.place("t", partition)
     await sim.kafka.stop_broker(2)
     with pytest.raises(NodeStopped):
         sim.kafka.move_leader("t", to=2)
@@ -305,6 +309,18 @@ def with_last_epoch(asked: dict[str, Any], epoch: int) -> dict[str, Any]:
         return (replace(topic, partitions=(replace(partition, last_fetched_epoch=epoch),)),)
 
     return {**asked, "topics": topics}
+
+
+async def test_a_broker_that_comes_back_knows_no_fetch_sessions(
+    sim: AsyncSimulator, wires: dict[int, Wire]
+) -> None:
+    number = (await wires[1].ask(FETCH, 12, **fetch(("t", 0, 0), session=(0, 0)))).session_id
+    assert number > 0
+    await sim.kafka.stop_broker(1)
+    await sim.kafka.start_broker(1)
+    async with await Wire.connect(sim.kafka.brokers()[0].address) as wire:
+        answer = await wire.ask(FETCH, 12, **fetch(session=(number, 1)))
+    assert answer.error_code.name == "fetch_session_id_not_found"  # KIP-227: kept in memory
 
 
 async def test_histories_that_part_are_told(sim: AsyncSimulator, wires: dict[int, Wire]) -> None:

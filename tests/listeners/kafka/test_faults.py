@@ -465,6 +465,8 @@ async def test_rules_about_what_requests_do_not_name(
         ("TxnOffsetCommit", {"transactional_id": "x", "group": "g", "topic": "chat"}),
         ("OffsetFetch", {"group": "g", "topic": "chat", "partition": 0}),
         ("DescribeConfigs", {"topic": "chat"}),
+        ("CreateTopics", {"topic": "still to come"}),
+        ("Metadata", {"topic": "still to come"}),
         ("DeleteGroups", {"group": "g"}),
         ("ConsumerGroupHeartbeat", {"group": "g", "topic": "chat"}),
         ("Produce", {"transactional_id": "x", "topic": "chat", "partition": 0}),
@@ -475,6 +477,30 @@ async def test_rules_about_what_requests_name(
     sim: AsyncSimulator, api: str, condition: dict[str, Any]
 ) -> None:
     assert sim.kafka.add_fault(api=api, drop="after", **condition).fired == 0
+
+
+async def test_a_request_for_a_new_session_is_not_about_the_old_one(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    for topic in ("t", "u"):
+        sim.create_topic(topic)
+    old = (await wire.ask(FETCH, 11, **fetch(("u", 0, 0), session=(0, 0)))).session_id
+    fault = sim.kafka.add_fault(api="Fetch", topic="u", error="NOT_LEADER_OR_FOLLOWER")
+    answer = await wire.ask(FETCH, 11, **fetch(("t", 0, 0), session=(old, 0)))
+    assert [topic.topic for topic in answer.responses] == ["t"]
+    assert fault.seen == 0
+
+
+async def test_leaders_move_round_the_cluster(trio: AsyncSimulator) -> None:
+    trio.create_topic("t")
+    trio.kafka.move_replicas("t", to=[1, 2, 3])
+    actions = ClusterActions(trio.kafka._listener().cluster, SlowBrokers())
+    leaders = []
+    for _ in range(4):
+        actions.move_leader("t", 0, None)
+        leaders.append(trio.kafka.place("t").leader)
+    start = leaders[0]
+    assert leaders == [(start - 1 + step) % 3 + 1 for step in range(4)]
 
 
 async def test_rules_that_could_never_fire(sim: AsyncSimulator) -> None:

@@ -74,6 +74,13 @@ async def test_tells_what_was_asked_and_answered(sim: AsyncSimulator, wire: Wire
     assert produced.duration >= 0
 
 
+async def test_a_reset_forgets_what_was_asked(sim: AsyncSimulator, wire: Wire) -> None:
+    await wire.ask(HEARTBEAT, 3, group_id="g", generation_id=1, member_id="m")
+    assert len(sim.kafka.requests()) == 1
+    sim.reset()
+    assert sim.kafka.requests() == []
+
+
 async def test_errors_are_told_by_name(sim: AsyncSimulator, wire: Wire) -> None:
     await wire.ask(PRODUCE, 9, **produce("none", batch()))
     await wire.ask(HEARTBEAT, 3, group_id="g", generation_id=1, member_id="m")

@@ -166,10 +166,29 @@ async def test_an_open_transaction_does_not_hide_where_a_partition_begins(
     sim: AsyncSimulator, client: Client
 ) -> None:
     await client.send(b"v")
-    for timestamp, offset in ((-1, 0), (-2, 0), (-4, 0), (6, -1)):
-        asked = list_offsets(CHAT, timestamp) | {"isolation_level": 1}
-        answer = await client.wire.ask(LIST_OFFSETS, 8, **asked)
-        assert answer.topics[0].partitions[0].offset == offset, timestamp
+    for version, timestamp, level, offset in (
+        (8, -2, 1, 0),
+        (8, -4, 1, 0),
+        (8, 6, 1, -1),
+        (8, -1, 1, 0),
+        (2, -1, 1, 0),
+        (1, -1, 1, 1),  # has no isolation level
+        (8, -1, 2, 1),  # there is none of that number
+    ):
+        asked = list_offsets(CHAT, timestamp) | {"isolation_level": level}
+        answer = await client.wire.ask(LIST_OFFSETS, version, **asked)
+        assert answer.topics[0].partitions[0].offset == offset, (version, timestamp, level)
+
+
+async def test_aborted_transactions_of_later_batches_are_told_as_well(
+    sim: AsyncSimulator, client: Client
+) -> None:
+    sim.publish(CHAT, b"plain")
+    await client.send(b"v")
+    producer_id = client.producer_id
+    assert await client.end(commit=False) == "none"
+    told = (await part_of(client.wire)).aborted_transactions
+    assert [(each.producer_id, each.first_offset) for each in told] == [(producer_id, 1)]
 
 
 async def test_the_clock_ends_a_transaction(sim: AsyncSimulator, client: Client) -> None:
