@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from simulator.catalog import Catalog
 from simulator.delivery_settings import DeliverySettings
@@ -21,6 +21,7 @@ from simulator.errors import SimulatorError
 from simulator.handlers.app import OK, Answer, App
 from simulator.handlers.changes import Changes
 from simulator.handlers.parcels import Parcel, Unreadable, pack
+from simulator.handlers.readiness import Readiness, Ready
 from simulator.handlers.report import (
     DeliveryReport,
     DeliveryState,
@@ -48,13 +49,6 @@ Noted = Callable[[str, str, Outcome], None]
 
 Bury = Callable[[Record, str], None]
 """Puts a record that is given up, with the reason, where the settings say."""
-
-
-class Ready(Protocol):
-    """Has a log that follows another know where a group has come to, and be there itself."""
-
-    async def __call__(self, group: str, *, whole: bool) -> None:
-        """`whole`: and have all that was there. Raises a SimulatorError where that cannot be."""
 
 
 class Delivery:
@@ -87,8 +81,9 @@ class Delivery:
         self._randomness = randomness
         self._bury = bury
         self._answered = answered
-        self._ready = ready
-        self._catching_up: asyncio.Task[None] | None = None
+        self._readiness: Readiness | None = None
+        if ready is not None:
+            self._readiness = Readiness(ready, self.group, settings.backoff(1), self._waits)
         self._app = App(target, settings.deadline_s)
         self.topics = tuple(map(catalog.topic, settings.topics)) or tuple(catalog.channels)
         self._task: asyncio.Task[None] | None = None
@@ -109,20 +104,20 @@ class Delivery:
         if self._task is None:
             self._state, self._reason = DeliveryState.IDLE, ""
             loop, cursor = asyncio.get_running_loop(), None
-            if self._ready is None:
+            if self._readiness is None:
                 cursor = self._open(self.settings.start)
             else:
-                self._catching_up = loop.create_task(self._be_ready(self._ready, whole=True))
-                self._catching_up.add_done_callback(lambda _: self._changes.notify())
+                self._readiness.start()
             self._task = loop.create_task(self._run(cursor), name=self.group)
 
     async def stop(self) -> None:
         """End, in the middle of a batch if need be: it is sent again by whoever goes on."""
         task, self._task = self._task, None
-        for each in (task, self._catching_up):
-            if each is not None:
-                each.cancel()
-                await asyncio.wait({each})
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        if self._readiness is not None:
+            await self._readiness.stop()
         self._log.cancel_wait(self._wake.set)
         self._state = DeliveryState.STOPPED
         await self._app.close()
@@ -164,7 +159,7 @@ class Delivery:
     @property
     def idle(self) -> bool:
         """Whether everything that is there has been dealt with."""
-        behind = self._catching_up is not None and not self._catching_up.done()
+        behind = self._readiness is not None and self._readiness.behind
         return self._state is DeliveryState.IDLE and self._lag() == 0 and not behind
 
     def _lag(self) -> int:
@@ -210,23 +205,16 @@ class Delivery:
             with suppress(SimulatorError):  # the log was reset meanwhile
                 self._log.groups.commit(self.group, topic, partition, offset)
 
-    async def _be_ready(self, ready: Ready, *, whole: bool) -> None:
-        """Return when the log that follows another is there, however long that takes."""
-        while True:
-            try:
-                await ready(self.group, whole=whole)
-                self._reason = ""
-                return
-            except SimulatorError as error:
-                self._reason = str(error)
-                self._changes.notify()
-                await asyncio.sleep(self.settings.backoff(1))
+    def _waits(self, reason: str) -> None:
+        if self._state is not DeliveryState.BACKING_OFF:  # which has a reason of its own
+            self._reason = reason
+        self._changes.notify()
 
     async def _run(self, cursor: Cursor | None) -> None:
         """Deliver as long as it goes; what nobody expected stops it, and is told."""
         try:
-            if self._ready is not None:
-                await self._be_ready(self._ready, whole=self.settings.start == "latest")
+            if self._readiness is not None:
+                await self._readiness.reached(whole=self.settings.start == "latest")
             await self._deliver_all(self._open(self.settings.start) if cursor is None else cursor)
         except Exception as error:
             logger.exception("the delivery to %s has stopped", self.target)

@@ -11,8 +11,9 @@ from simulator.catalog import Catalog
 from simulator.delivery_settings import DeliverySettings, HandlerError, check_target
 from simulator.errors import SimulatorError
 from simulator.handlers.changes import Changes
-from simulator.handlers.delivery import Answered, Delivery, Ready
+from simulator.handlers.delivery import Answered, Delivery
 from simulator.handlers.following import Following
+from simulator.handlers.readiness import Ready
 from simulator.handlers.report import DeliveryReport, DeliveryState, Outcome
 from simulator.log import Record, TopicLog
 from simulator.scenario.randomness import Randomness
