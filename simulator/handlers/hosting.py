@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
@@ -17,6 +16,7 @@ import grpc.aio
 
 from simulator.catalog import Catalog, MessageType
 from simulator.errors import SimulatorError
+from simulator.handlers.daemon_threads import DaemonThreads
 
 _SERVICER: Final = "Servicer"
 
@@ -31,7 +31,7 @@ class HostedApp:
     def __init__(self, catalog: Catalog) -> None:
         """`catalog` knows the events that functions can be for."""
         self._catalog = catalog
-        self._threads = ThreadPoolExecutor(thread_name_prefix="event-handler")
+        self._threads = DaemonThreads("event-handler")
         self._server = grpc.aio.server(migration_thread_pool=self._threads)
 
     def add(self, servicers: Sequence[object], functions: Mapping[str, Callable[..., Any]]) -> None:
@@ -76,7 +76,7 @@ class HostedApp:
     async def stop(self) -> None:
         """End, with the calls under way."""
         await self._server.stop(0)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown()
 
 
 def _adders(kind: type) -> list[Callable[..., None]]:

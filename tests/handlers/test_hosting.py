@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.resources
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from handler_apps import PATIENCE_S
 from simulator import Simulator
 from simulator.catalog import UnknownEvent
 from simulator.handlers import Chaos, DeliverySettings, HandlerError, NoHandler, NotDelivered
+from simulator.handlers.daemon_threads import MAX_THREADS
 
 PROTO = """
 syntax = "proto3";
@@ -221,3 +223,38 @@ def test_handlers_may_be_closed_after_their_simulator() -> None:
     second.close()
     second.close()
     assert not [each for each in threading.enumerate() if each.name == "event-handler"]
+
+
+HANGING = """
+import threading
+from simulator import Simulator
+from simulator.handlers import DeliverySettings
+called = threading.Event()
+def hang(message):
+    called.set()
+    threading.Event().wait()
+with Simulator(grpc_port=None, kafka_port=None) as sim:
+    with sim.handlers.host(userConnected=hang):
+        sim.chat.connect("alice")
+        assert called.wait(60)
+"""
+
+
+def test_a_handler_that_never_returns_does_not_keep_its_process_alive() -> None:
+    subprocess.run([sys.executable, "-c", HANGING], check=True, timeout=PATIENCE_S)
+
+
+def test_more_handlers_than_threads_take_their_turn(
+    simulator: Simulator, event_handler: Any
+) -> None:
+    threads: set[str] = set()
+
+    def handle(message: Any) -> None:
+        threads.add(threading.current_thread().name)
+
+    hosted = event_handler(userConnected=handle)
+    users = [f"user-{number}" for number in range(5 * MAX_THREADS)]
+    for user in users:
+        simulator.chat.connect(user)
+    assert hosted.wait(PATIENCE_S).total.handled == len(users)
+    assert 1 <= len(threads) <= MAX_THREADS
