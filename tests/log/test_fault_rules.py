@@ -49,6 +49,17 @@ def test_probability_takes_one_draw_for_each_match() -> None:
     assert next(draws, None) is None
 
 
+def test_what_is_certain_may_be_said_as_a_probability() -> None:
+    assert fired(FaultRule(cut=0, probability=1), 3, lambda: 0.999) == [1, 2, 3]
+
+
+def test_a_rule_for_the_nth_match_sees_no_later_ones() -> None:
+    rules = FaultRules(never)
+    fault = rules.add(FaultRule(error="REQUEST_TIMED_OUT", nth=2))
+    assert [rules.fire(lambda _: True) for _ in range(4)] == [None, fault, None, None]
+    assert (fault.seen, fault.fired) == (2, 1)
+
+
 def test_spent_rule_lets_the_next_one_see_the_request() -> None:
     rules = FaultRules(never)
     first = rules.add(FaultRule(error="REQUEST_TIMED_OUT", times=1))

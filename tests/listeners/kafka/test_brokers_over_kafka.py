@@ -265,7 +265,7 @@ async def test_records_are_read_from_a_replica(sim: AsyncSimulator, wires: dict[
     told = [error(await wires[n].ask(FETCH, 10, **fetch(("t", 0, 0)))) for n in (1, 2, 3)]
     assert told == ["none", "not_leader_or_follower", "not_leader_or_follower"]
     # From 11 on a broker that follows answers too (KIP-392).
-    told = [error(await wires[n].ask(FETCH, 12, **fetch(("t", 0, 0)))) for n in (1, 2, 3)]
+    told = [error(await wires[n].ask(FETCH, 11, **fetch(("t", 0, 0)))) for n in (1, 2, 3)]
     assert told == ["none", "none", "not_leader_or_follower"]
     answer = await wires[3].ask(FETCH, 16, **fetch(("t", 0, 0), topic_ids=topic_ids))
     assert only(answer).current_leader.leader_id == 1
@@ -279,7 +279,8 @@ async def test_epochs_of_another_leader_are_refused(
     sim.kafka.move_leader("t", to=2)
     for epoch, expected in ((1, "fenced_leader_epoch"), (2, "none"), (3, "unknown_leader_epoch")):
         asked = fetch(("t", 0, 0), epoch=epoch)
-        assert error(await wires[2].ask(FETCH, 12, **asked)) == expected
+        for version in (9, 12):  # KIP-320
+            assert error(await wires[2].ask(FETCH, version, **asked)) == expected
         assert error(await wires[3].ask(FETCH, 12, **asked)) == "not_leader_or_follower"
     topic_ids = {"t": sim.log.topic("t").topic_id}
     answer = await wires[2].ask(FETCH, 17, **fetch(("t", 0, 0), epoch=0, topic_ids=topic_ids))
@@ -336,6 +337,8 @@ async def test_histories_that_part_are_told(sim: AsyncSimulator, wires: dict[int
 
     assert await diverging(4, 2) == (1, 3)
     assert await diverging(2, 1) == (-1, -1)
+    at_its_end = with_last_epoch(fetch(("t", 0, 3), epoch=3), 1)
+    assert only(await wires[1].ask(FETCH, 12, **at_its_end)).diverging_epoch.end_offset == -1
     sim.delete_records("t", 2)
     asked = with_last_epoch(fetch(("t", 0, 1), epoch=3), 2)
     # Below the first offset kept, whatever history was read (Kafka: `Partition.readRecords`).

@@ -14,6 +14,7 @@ from kafka_wire import (
     INIT_PRODUCER_ID,
     LIST_OFFSETS,
     PRODUCE,
+    Make,
     Wire,
     fetch,
     list_offsets,
@@ -211,6 +212,18 @@ async def test_waiting_goes_on_below_min_bytes(sim: AsyncSimulator, wire: Wire) 
         await stored(other, "t", ONE)
     answer = await asyncio.wait_for(wire.receive(FETCH, 11), 60)
     assert len(answer.responses[0].partitions[0].records) == 2 * len(ONE)
+
+
+async def test_offsets_of_a_partition_that_is_asked_for_twice(wire: Wire) -> None:
+    def topics(make: Make) -> Any:
+        wanted = [
+            make("ListOffsetsPartition", partition_index=index, timestamp=-1) for index in (0, 1, 0)
+        ]
+        return (make("ListOffsetsTopic", name="t", partitions=tuple(wanted)),)
+
+    answer = await wire.ask(LIST_OFFSETS, 7, **list_offsets("t", -1) | {"topics": topics})
+    told = [(each.partition_index, each.error_code.name) for each in answer.topics[0].partitions]
+    assert told == [(0, "invalid_request"), (1, "none")]  # once each, as from a real Kafka
 
 
 async def test_nobody_waits_for_more_than_a_response_may_hold(wire: Wire) -> None:

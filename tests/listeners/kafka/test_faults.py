@@ -491,6 +491,28 @@ async def test_a_request_for_a_new_session_is_not_about_the_old_one(
     assert fault.seen == 0
 
 
+async def test_a_fetch_that_fails_does_not_wait(sim: AsyncSimulator, wire: Wire) -> None:
+    sim.create_topic("t")
+    fault = sim.kafka.add_fault(api="Fetch", topic="t", error="NOT_LEADER_OR_FOLLOWER")
+    asked = fetch(("t", 0, 0), max_wait=1000)
+    answer = await asyncio.wait_for(wire.ask(FETCH, 11, **asked), 60)
+    assert errors(answer) == ["not_leader_or_follower"]
+    assert fault.fired == 1
+
+
+async def test_a_key_is_that_of_a_group_or_of_a_transaction(
+    sim: AsyncSimulator, wire: Wire
+) -> None:
+    faults = [
+        sim.kafka.add_fault(error="COORDINATOR_NOT_AVAILABLE", **{about: "x"})  # type: ignore[arg-type]
+        for about in ("group", "transactional_id")
+    ]
+    for kind in (1, 0, 1):
+        answer = await wire.ask(FIND_COORDINATOR, 3, key="x", key_type=kind)
+        assert answer.error_code.name == "coordinator_not_available"
+    assert [fault.fired for fault in faults] == [1, 2]
+
+
 async def test_leaders_move_round_the_cluster(trio: AsyncSimulator) -> None:
     trio.create_topic("t")
     trio.kafka.move_replicas("t", to=[1, 2, 3])
