@@ -15,6 +15,7 @@ from simulator.listeners.grpc.errors import (
     ShuttingDown,
 )
 from simulator.listeners.grpc.status import abort_arguments, status_code
+from simulator.publishing import LogUnavailable
 from simulator.scenario.errors import (
     NotConnected,
     PlayNotFound,
@@ -32,6 +33,7 @@ Code = grpc.StatusCode
     [
         (InvalidRequest([FieldViolation("a", "b")]), Code.INVALID_ARGUMENT),
         (ShuttingDown(), Code.UNAVAILABLE),
+        (LogUnavailable("away"), Code.UNAVAILABLE),
         (NotPublishedYet("t", 0, 7, 3), Code.OUT_OF_RANGE),
         (snapshots.SnapshotNotFound("x"), Code.NOT_FOUND),
         (snapshots.TooManySnapshots("x"), Code.RESOURCE_EXHAUSTED),
