@@ -49,13 +49,13 @@ class ClusterSettings:
         return {}
 
 
-def keeps_ms(settings: Mapping[str, str]) -> int | None:
+def keeps_ms(settings: Mapping[str, str | None]) -> int | None:
     """How long a topic with such settings keeps a record by its own timestamp; None for ever."""
-    if "delete" not in settings.get("cleanup.policy", "") or (
+    if "delete" not in (settings.get("cleanup.policy") or "") or (
         settings.get("message.timestamp.type") == "LogAppendTime"
     ):
         return None
-    kept = int(settings.get("retention.ms", "-1"))
+    kept = int(settings.get("retention.ms") or -1)
     return None if kept < 0 else kept
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.clusters.addresses import ClusterAddress
@@ -64,8 +64,11 @@ class KafkaSource(Source):
         self._bounds, missing = self._offsets.bounds(partitions)
         if len(missing) == len(partitions):
             raise SourceUnavailable(f"{self._servers}: {_named(missing)}")
-        self._next = {one: bounds.first for one, bounds in self._bounds.items()}
+        self._next = {
+            one: bounds.stable if latest else bounds.first for one, bounds in self._bounds.items()
+        }
         """The offset that is to be read next."""
+        self._emptied = [] if latest else _emptied(self._bounds)
         if not follow:
             self._unread.update(missing)
             partitions = [one for one, (first, end, _) in self._bounds.items() if first < end]
@@ -101,13 +104,9 @@ class KafkaSource(Source):
     def _assign(self, partitions: Iterable[Partition], *, latest: bool) -> None:
         from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, TopicPartition
 
+        unknown = OFFSET_END if latest else OFFSET_BEGINNING
         self._consumer.assign(
-            [
-                TopicPartition(
-                    *one, OFFSET_END if latest else self._next.get(one, OFFSET_BEGINNING)
-                )
-                for one in partitions
-            ]
+            [TopicPartition(*one, self._next.get(one, unknown)) for one in partitions]
         )
 
     def poll(self, timeout_s: float) -> list[Record] | None:
@@ -179,7 +178,8 @@ class KafkaSource(Source):
                 f"{self._servers}: {name} ends at offset {end}, offset {wanted} was to be read: "
                 "the topic was made anew, or the cluster has lost records"
             )
-        self._deleted.append(deleted_unread(*partition, wanted, first - 1))
+        if wanted < first:
+            self._deleted.append(deleted_unread(*partition, wanted, first - 1))
         # The consumer has stopped reading there, and cannot seek.
         self._consumer.incremental_unassign([TopicPartition(*partition)])
         self._consumer.incremental_assign([TopicPartition(*partition, first)])
@@ -204,11 +204,11 @@ class KafkaSource(Source):
         if self._follow:
             self._find_out()
         texts = list(self._deleted)
-        if emptied := self._emptied_topics():
+        if self._emptied:
             texts.append(
-                f"{', '.join(emptied)}: all that was there has been deleted: by the cluster, for "
-                "its age (retention.ms, counted from the records' own timestamps) or its size, or "
-                "by hand"
+                f"{', '.join(self._emptied)}: all that was there has been deleted: by the cluster, "
+                "for its age (retention.ms, counted from the records' own timestamps) or its size, "
+                "or by hand"
             )
         groups: dict[tuple[str, str], list[str]] = defaultdict(list)
         for (topic, number), reason in sorted(self._unread.items()):
@@ -223,20 +223,21 @@ class KafkaSource(Source):
             return ""
         return f" (offsets {self._next.get(partition, bounds.first)} to {bounds.end - 1})"
 
-    def _emptied_topics(self) -> list[str]:
-        topics: dict[str, list[Bounds]] = defaultdict(list)
-        for (topic, _), bounds in self._bounds.items():
-            topics[topic].append(bounds)
-        return [
-            topic
-            for topic, each in topics.items()
-            if all(bounds.first >= bounds.end for bounds in each)
-            and any(bounds.end for bounds in each)
-        ]
-
     def close(self) -> None:
         """Let go of the connection."""
         self._consumer.close()
+
+
+def _emptied(found: Mapping[Partition, Bounds]) -> list[str]:
+    """The topics that have no record any more, but had some."""
+    topics: dict[str, list[Bounds]] = defaultdict(list)
+    for (topic, _), bounds in found.items():
+        topics[topic].append(bounds)
+    return [
+        topic
+        for topic, each in topics.items()
+        if all(bounds.first >= bounds.end for bounds in each) and any(bounds.end for bounds in each)
+    ]
 
 
 def _named(reasons: dict[Partition, str]) -> str:

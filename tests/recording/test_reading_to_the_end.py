@@ -156,6 +156,24 @@ def test_a_topic_that_was_emptied(cluster: Simulator) -> None:
         assert told.startswith("orders: all that was there has been deleted")
 
 
+def test_what_was_deleted_after_it_was_read_is_no_news(cluster: Simulator) -> None:
+    write(cluster, "one", "two")
+    with source(cluster, follow=True) as opened:
+        assert values(opened, 2) == [b"one", b"two"]
+        cluster.delete_records("orders", 2)
+        assert opened.left_out() == []
+
+
+def test_from_now_on_begins_behind_what_is_there(cluster: Simulator) -> None:
+    write(cluster, "one", "two")
+    cluster.delete_records("orders", 2)
+    address = ClusterAddress(cluster.bootstrap_servers)
+    with KafkaSource(address, ["orders"], latest=True, follow=True) as opened:
+        write(cluster, "three")  # at once: the client has not asked for anything yet
+        assert values(opened, 1) == [b"three"]
+        assert opened.left_out() == []
+
+
 def test_a_topic_that_is_deleted_meanwhile(cluster: Simulator) -> None:
     write(cluster, "before")
     transaction(cluster, "within")
