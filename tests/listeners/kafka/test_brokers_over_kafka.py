@@ -24,6 +24,7 @@ from kafka_wire import (
     METADATA,
     OFFSET_FOR_LEADER_EPOCH,
     PRODUCE,
+    WRITE_TXN_MARKERS,
     Make,
     Wire,
     fetch,
@@ -310,6 +311,29 @@ def with_last_epoch(asked: dict[str, Any], epoch: int) -> dict[str, Any]:
         return (replace(topic, partitions=(replace(partition, last_fetched_epoch=epoch),)),)
 
     return {**asked, "topics": topics}
+
+
+async def test_only_the_leader_writes_the_markers_of_administrators(
+    wires: dict[int, Wire],
+) -> None:
+    def markers(make: Make) -> Any:
+        topic = make("WritableTxnMarkerTopic", name="t", partition_indexes=(0,))
+        return (
+            make(
+                "WritableTxnMarker",
+                producer_id=1,
+                producer_epoch=0,
+                transaction_result=False,
+                coordinator_epoch=0,
+                topics=(topic,),
+            ),
+        )
+
+    told = []
+    for node in (1, 2):
+        answer = await wires[node].ask(WRITE_TXN_MARKERS, 1, markers=markers)
+        told.append(answer.markers[0].topics[0].partitions[0].error_code.name)
+    assert told == ["none", "unknown_topic_or_partition"]
 
 
 async def test_a_broker_that_comes_back_knows_no_fetch_sessions(

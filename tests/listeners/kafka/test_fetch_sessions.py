@@ -180,6 +180,26 @@ def test_a_full_cache_pushes_out_what_nobody_has_used_for_long() -> None:
     assert sessions.count(1) == 2
 
 
+def test_a_session_that_is_used_stays() -> None:
+    sessions = FetchSessions(1)
+    number = opened(sessions, 0)
+    assert sessions.open(1, (number, 1), [], [], False, EVICTION_MS).session is not None
+    assert opened(sessions, EVICTION_MS + 1) == 0
+    assert sessions.open(1, (number, 2), [], [], False, EVICTION_MS + 2).session is not None
+
+
+def test_a_partition_that_comes_back_to_a_session_is_told() -> None:
+    wanted = [Wanted("t", index, 0, 100, -1) for index in (0, 1)]
+    sessions = FetchSessions(1)
+    session = sessions.open(1, (0, 0), wanted, [], False, 0).session
+    assert session is not None
+    marks = Watermarks(5, 5, 0)
+    assert session.told(("t", 0), marks, failed=False, records=False)
+    session.update([], [("t", 0)])
+    session.update(wanted[:1], [])
+    assert session.told(("t", 0), marks, failed=False, records=False)  # a new CachedPartition
+
+
 def test_each_broker_has_sessions_of_its_own() -> None:
     sessions = FetchSessions(1)
     first, second = opened(sessions, 0, node=1), opened(sessions, 0, node=2)
