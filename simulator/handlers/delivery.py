@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import chain, islice
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 
 from simulator.catalog import Catalog
 from simulator.delivery_settings import DeliverySettings
 from simulator.errors import SimulatorError
 from simulator.handlers.app import OK, Answer, App
+from simulator.handlers.at_once import all_at_once
 from simulator.handlers.changes import Changes
 from simulator.handlers.parcels import Parcel, Unreadable, pack
 from simulator.handlers.readiness import Readiness, Ready
@@ -33,11 +34,7 @@ from simulator.log import Cursor, Record, TopicDeleted, TopicLog
 from simulator.scenario.randomness import Randomness
 
 UNIMPLEMENTED: Final = "UNIMPLEMENTED"
-TOGETHER: Final = 25
-"""Events that are made ready at once: the app has them while the next are made ready."""
-IN_FLIGHT: Final = 500
-"""Calls at once, as on the platform (facts, section 4). Servers on gRPC's C core cancel what comes
-when a thousand calls wait (`grpc.server_max_pending_requests`)."""
+
 
 logger = logging.getLogger("simulator.handlers")
 
@@ -324,7 +321,7 @@ class Delivery:
             await self._app.connect()
         for parcel in calls:
             if not self.settings.ordered and self._app.connected:
-                await _all_at_once(chain((parcel,), calls), send)
+                await all_at_once(chain((parcel,), calls), send)
             elif not await send(parcel) and (self.settings.ordered or not self._app.connected):
                 again.update((each, again[parcel]) for each in calls if each not in again)
         return list(again.items())
@@ -388,20 +385,3 @@ class Delivery:
         if tally is None:
             tally = self._tallies[name] = Tally()
         return tally
-
-
-async def _all_at_once(
-    parcels: Iterator[Parcel], send: Callable[[Parcel], Coroutine[Any, Any, bool]]
-) -> None:
-    room = asyncio.Semaphore(IN_FLIGHT)
-
-    async def send_and_make_room(parcel: Parcel) -> None:
-        await send(parcel)
-        room.release()
-
-    async with asyncio.TaskGroup() as sending:
-        while together := list(islice(parcels, TOGETHER)):
-            for parcel in together:
-                await room.acquire()
-                sending.create_task(send_and_make_room(parcel))
-            await asyncio.sleep(0)

@@ -20,7 +20,7 @@ from simulator.handlers import (
     InvalidDeliverySetting,
     NotDelivered,
 )
-from simulator.handlers.delivery import TOGETHER
+from simulator.handlers.at_once import TOGETHER
 from simulator.simulator import Settings
 
 CONNECTED = "ChatUserConnectedService"

@@ -24,7 +24,7 @@ from raw_http2 import (
 
 from simulator import AsyncSimulator
 from simulator.handlers import Chaos, DeliverySettings, DeliveryState, HandlerError, NotDelivered
-from simulator.handlers.delivery import IN_FLIGHT
+from simulator.handlers.at_once import IN_FLIGHT
 from simulator.simulator import Settings
 
 QUICK = {"backoff_s": 0.01, "max_backoff_s": 0.02}
