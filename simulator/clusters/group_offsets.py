@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 AGAIN_S: Final = 1.0
 """How long after a failure commits are tried again."""
 
+LAST_S: Final = 5.0
+"""How long a stop waits for the last commits."""
+
 logger = logging.getLogger("simulator.clusters")
 
 
@@ -52,13 +55,17 @@ class ClusterGroups:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="cluster-groups")
 
     async def stop(self) -> None:
-        """Write no more."""
+        """Write what is committed, within `LAST_S`, and no more then."""
         self._log.groups.unwatch(self._changed.set)
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        if task is None:
+            return
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_S):
+                await self._flush_all()
 
     async def load(self, group: str) -> Mapping[Place, int]:
         """Return where a group has come to; the cluster knows unless the group has members here.
@@ -73,13 +80,20 @@ class ClusterGroups:
                 return groups.offsets(group)
             with suppress(ClusterRefuses):  # then what the cluster knows is what counts
                 await self._write(group)
+            before = groups.commits(group)
             asked = [ConsumerGroupTopicPartitions(group)]
             futures = self._admin.list_consumer_group_offsets(asked, request_timeout=QUICKLY_S)
             (answer,) = (await answers(futures)).values()
             self._check(group, answer)
             for found in answer.topic_partitions:
                 place = (found.topic, found.partition)
-                if found.error is None and found.offset >= 0 and self._is_followed(place):
+                newer = groups.commit_at(group, place) is not before.get(place)  # meanwhile, here
+                if (
+                    found.error is None
+                    and found.offset >= 0
+                    and self._is_followed(place)
+                    and not newer
+                ):
                     self._written.setdefault(group, {})[place] = found.offset
                     groups.store(group, *place, Commit(found.offset))
             return groups.offsets(group)
@@ -131,13 +145,16 @@ class ClusterGroups:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            for group in self._log.groups.names():
-                try:
-                    await self.flush(group)
-                except SimulatorError as error:
-                    logger.info("%s", error)
-                    self._changed.set()
-                except Exception:  # what nobody expected; the other groups go on
-                    logger.exception("offsets of group %s", group)
+            await self._flush_all()
             if self._changed.is_set():
                 await asyncio.sleep(AGAIN_S)
+
+    async def _flush_all(self) -> None:
+        for group in self._log.groups.names():
+            try:
+                await self.flush(group)
+            except SimulatorError as error:
+                logger.info("%s", error)
+                self._changed.set()
+            except Exception:  # what nobody expected; the other groups go on
+                logger.exception("offsets of group %s", group)

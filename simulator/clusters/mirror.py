@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.clusters.addresses import ClusterAddress
-from simulator.log import Headers, LogFull, TopicLog
+from simulator.log import Headers, TopicLog
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -219,8 +219,8 @@ class Mirror:
                 headers=_headers(message),
                 unchecked=self._is_unchecked(topic, value),
             )
-        except LogFull as error:  # larger than all that the log may hold
-            logger.warning("%s-%d@%d is left out: %s", topic, partition, offset, error)
+        except Exception as error:  # it holds up no others: LogFull, where it is larger than all
+            logger.warning("%s-%d@%d is left out: %r", topic, partition, offset, error)
             self._log.skip_to(topic, partition, offset + 1)
 
 

@@ -101,7 +101,7 @@ class ClusterOutlet:
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
-        gone = LogUnavailable(f"{self._address.servers}: the simulator was stopped meanwhile")
+        gone = self._stopped()
         for claim in self._under_way.values():
             claim.fail(gone)
         while records := [*self._next, *self._cursor.poll(_AT_ONCE)]:
@@ -114,6 +114,10 @@ class ClusterOutlet:
         self._under_way.clear()
         self._unseen.clear()
         self._done = self.outbox.end_position
+        self._progress.set()
+
+    def _stopped(self) -> LogUnavailable:
+        return LogUnavailable(f"{self._address.servers}: the simulator was stopped meanwhile")
 
     def _make_producer(self) -> Producer:
         from confluent_kafka import Producer
@@ -170,12 +174,19 @@ class ClusterOutlet:
     async def all_written(self) -> None:
         """Return when the cluster has all that no claim has followed; see `Claim.written`."""
         while self._next or not self._cursor.at_end:  # what is here is nobody's so far
+            if not self._tasks:
+                raise self._stopped()
             self._progress.clear()
             await self._progress.wait()
         await self.claims.others.written()
 
     async def room(self) -> None:
-        """Return when more may be appended; raises LogUnavailable where that takes too long."""
+        """Return when more may be appended.
+
+        Raises LogUnavailable where that takes too long, and where nothing is carried on any more.
+        """
+        if not self._tasks:
+            raise self._stopped()
         if self._has_room():
             return
         try:

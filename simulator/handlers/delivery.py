@@ -203,7 +203,8 @@ class Delivery:
                 self._log.groups.commit(self.group, topic, partition, offset)
 
     def _waits(self, reason: str) -> None:
-        if self._state is not DeliveryState.BACKING_OFF:  # which has a reason of its own
+        # These have reasons of their own.
+        if self._state not in (DeliveryState.BACKING_OFF, DeliveryState.STOPPED):
             self._reason = reason
         self._changes.notify()
 

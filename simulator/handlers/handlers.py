@@ -61,7 +61,7 @@ class Handlers:
         self._log = log
         self._now_ms = now_ms
         self._ready = ready
-        self._outbox = outbox or log
+        self._outbox = log if outbox is None else outbox
         self._randomness = Randomness(seed).fork("handlers")
         self._deliveries: dict[str, Delivery] = {}
         self._changes = Changes()

@@ -55,4 +55,5 @@ class Readiness:
                 self._tell(str(error))
                 await asyncio.sleep(self._pause_s)
             else:
-                return self._tell("")
+                self._tell("")
+                return

@@ -33,7 +33,7 @@ class LogCopier(LogWriter):
 
         The other log has allowed it, so no limit on its size or headers is applied again. Offsets
         between the end and this one are skipped. Raises TopicNotFound, PartitionNotFound, or
-        LogFull where not even deleting everything makes room.
+        LogFull where not even deleting everything would make room.
         """
         target = self._topics.find(topic)
         chosen = target.partition(partition)
@@ -66,7 +66,7 @@ class LogCopier(LogWriter):
 
     def _forget_oldest(self, topic: Topic, partition: Partition, size: int, cost: int) -> None:
         allowed = self.max_bytes - cost
-        while not self._memory.reap_down_to(allowed):
+        while allowed >= 0 and not self._memory.reap_down_to(allowed):
             held = [each for each in self._topics.partitions() if each.start < each.end]
             if not held:
                 break

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from clusters_filled import PATIENCE, address, event, produce
 from confluent_kafka import Producer
 from ports import refusing_port
 
@@ -16,24 +18,11 @@ from simulator.clusters import ClusterUnavailable
 from simulator.publishing import LogUnavailable
 from simulator.settings import Settings
 
-PATIENCE = 60.0
-
-
-@pytest.fixture
-def cluster() -> Iterator[Simulator]:
-    """A simulator stands in for the cluster: Kafka's protocol is what counts here."""
-    with Simulator(grpc_port=None, kafka_validation="off") as cluster:
-        yield cluster
-
 
 @pytest.fixture
 def sim(cluster: Simulator) -> Iterator[Simulator]:
     with Simulator(log=address(cluster), grpc_port=None) as sim:
         yield sim
-
-
-def address(cluster: Simulator) -> str:
-    return f"kafka://{cluster.bootstrap_servers}"
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -49,22 +38,6 @@ def stored(sim: Simulator, *topics: str) -> list[tuple[object, ...]]:
     names = topics or ("chat", "personalChat")
     records = [event.record for topic in names for event in sim.events(topic)]
     return sorted(tuple(record[:7]) for record in records)  # type: ignore[type-var]
-
-
-def produce(cluster: Simulator, topic: str, *values: bytes | None, partition: int = 0) -> None:
-    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
-    for value in values:
-        producer.produce(topic, value, partition=partition)
-    assert producer.flush(PATIENCE) == 0
-
-
-def event(cluster: Simulator) -> bytes:
-    """A legal event of the topic `chat`."""
-    with Simulator(grpc_port=None, kafka_port=None) as other:
-        other.chat.connect("alice")
-        value = other.events("chat")[0].record.value
-    assert value is not None
-    return value
 
 
 def test_what_is_there_is_read_and_what_comes_as_well(cluster: Simulator) -> None:
@@ -256,6 +229,11 @@ async def test_publishing_in_an_event_loop(cluster: Simulator) -> None:
         assert len(cluster.events("chat")) == 1001
         sim.publish("chat", value)
     assert len(cluster.events("chat")) == 1002  # what was accepted is handed over at the end
+    sim.publish("chat", value)
+    for late in (sim.written(), sim.chat.through(lambda: sim.chat.connect("bob"))):
+        with pytest.raises(LogUnavailable, match="was stopped"):
+            async with asyncio.timeout(PATIENCE):
+                await late
 
 
 def test_a_topic_that_is_deleted_and_made_again(cluster: Simulator, sim: Simulator) -> None:

@@ -19,12 +19,6 @@ PATIENCE = 60.0
 
 
 @pytest.fixture
-def cluster() -> Iterator[Simulator]:
-    with Simulator(grpc_port=None, kafka_validation="off") as cluster:
-        yield cluster
-
-
-@pytest.fixture
 def channel(cluster: Simulator) -> Iterator[grpc.Channel]:
     log = f"kafka://{cluster.bootstrap_servers}"
     with (

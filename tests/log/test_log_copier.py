@@ -165,3 +165,4 @@ def test_a_record_that_never_fits() -> None:
     copy(log, 0)
     with pytest.raises(LogFull):
         log.append_at("chat", 0, 1, bytes(2000), timestamp=0)
+    assert read(log) == [0]  # nothing goes in vain

@@ -1,0 +1,91 @@
+"""A log that follows a cluster: what is told when it stops, and records that it cannot take."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from clusters_filled import PATIENCE, address, produce
+
+from simulator import AsyncSimulator, Simulator
+from simulator.clusters import ClusterAddress
+from simulator.clusters.cluster_admin import ClusterAdmin
+from simulator.clusters.group_offsets import ClusterGroups
+from simulator.clusters.mirror import Mirror
+from simulator.clusters.outlet import MAX_BACKLOG
+from simulator.log import TopicLog
+from simulator.publishing import LogUnavailable
+from simulator.settings import Settings
+
+
+async def test_whoever_waits_is_told_when_it_is_stopped(
+    cluster: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.clusters.outlet.FLUSH_S", 0.1)
+    async with AsyncSimulator(Settings(log=address(cluster), grpc_port=None)) as sim:
+        await asyncio.to_thread(cluster.kafka.stop_broker, 1)
+        for _ in range(2 * MAX_BACKLOG + 1000):  # more than the client takes without an answer
+            sim.publish("chat", b"{}", validate=False)
+        waiting = asyncio.create_task(sim.written())
+        await asyncio.sleep(0)
+    with pytest.raises(LogUnavailable, match="was stopped"):
+        async with asyncio.timeout(PATIENCE):
+            await waiting
+
+
+async def test_the_last_commits_go_on_when_it_is_stopped(cluster: Simulator) -> None:
+    log = TopicLog()
+    log.create_topic("chat")
+    groups = ClusterGroups(ClusterAdmin(ClusterAddress.parse(address(cluster))), log)
+    groups.start()
+    log.groups.commit("late", "chat", 0, 0)
+    await groups.stop()
+    (group,) = await asyncio.to_thread(cluster.groups)
+    assert (group.name, group.offsets[0].topic, group.offsets[0].offset) == ("late", "chat", 0)
+
+
+async def test_what_a_group_commits_while_the_cluster_is_asked_stays(cluster: Simulator) -> None:
+    log = TopicLog()
+    log.create_topic("chat")
+    for _ in range(3):
+        log.append("chat", b"{}", timestamp=0)
+    groups = ClusterGroups(ClusterAdmin(ClusterAddress.parse(address(cluster))), log)
+    log.groups.commit("busy", "chat", 0, 1)
+    await groups.flush("busy")
+    asking = asyncio.create_task(groups.load("busy"))
+    await asyncio.sleep(0)  # the question is on its way
+    log.groups.commit("busy", "chat", 0, 2)
+    assert await asking == {("chat", 0): 2}
+
+
+def test_a_record_that_is_larger_than_the_log_is_left_out(cluster: Simulator) -> None:
+    produce(cluster, "chat", b"first", bytes(200_000), b"last")
+    options = {"grpc_port": None, "max_bytes": 100_000}
+    with Simulator(log=address(cluster), **options) as sim:  # type: ignore[arg-type]
+        sim.wait_for_count(2, "chat", timeout=PATIENCE)
+        assert [found.record.offset for found in sim.events("chat")] == [0, 2]
+
+
+async def test_a_record_that_nobody_can_take_holds_up_no_others(cluster: Simulator) -> None:
+    def is_unchecked(_: str, value: bytes | None) -> bool:
+        if value == b"odd":
+            raise RecursionError
+        return False
+
+    produce(cluster, "chat", b"first", b"odd", b"last")
+    log, went_on = TopicLog(), asyncio.Event()
+    log.create_topic("chat")
+    mirror = Mirror(
+        ClusterAddress.parse(address(cluster)), log, is_unchecked, went_on.set, lambda: None
+    )
+    mirror.follow("chat", 1)
+    mirror.start()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while log.bounds("chat", 0)[1] < 3:
+                went_on.clear()
+                await went_on.wait()
+    finally:
+        await mirror.stop()
+    found = log.read("chat", 0, 0, max_records=9)
+    assert [record.value for record in found] == [b"first", b"last"]
