@@ -285,11 +285,13 @@ class Play:
         hold, deliveries = self._run.hold, self._run.deliveries
         if hold is None or deliveries is None:
             return
-        self._waiting = asyncio.ensure_future(deliveries.wait(hold.over))
+        waiting = self._waiting = asyncio.ensure_future(deliveries.wait(hold.over))
         try:
-            await asyncio.wait({self._waiting}, timeout=hold.within_ns / 1e9)
+            await asyncio.wait({waiting}, timeout=hold.within_ns / 1e9)
+            if waiting.done() and not waiting.cancelled():
+                waiting.result()  # may raise
         finally:
-            self._waiting.cancel()
+            waiting.cancel()
             self._waiting = None
 
     def _conclude(self) -> None:

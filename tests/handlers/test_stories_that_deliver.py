@@ -12,9 +12,11 @@ from handler_apps import Call, HandlerApp
 from simulator import AsyncSimulator
 from simulator.delivery_settings import DeliverySettings
 from simulator.scenario import parse_script
+from simulator.scenario.errors import PlayError
 from simulator.scenario.expectations import ExpectationObserver
 from simulator.scenario.expectations.delivered import MAX_FOLLOWED
 from simulator.scenario.player import Outcome, Play, PlayState
+from simulator.scenario.script import Text
 from simulator.simulator import Settings
 from simulator.story_deliveries import StoryDeliveries
 
@@ -261,6 +263,27 @@ async def test_records_that_are_told_twice_count_twice(sim: AsyncSimulator) -> N
           - delivered: personalChatSent
         """
         assert (await tell(sim, story + expectations, target)).problems == ()
+
+
+async def test_nothing_is_followed_for_stories_that_cannot_begin_or_have_ended(
+    sim: AsyncSimulator,
+) -> None:
+    app = HandlerApp()
+    async with app.served() as target:
+        outcome = await tell(sim, STORY + "  - delivered: personalChatSent", target)
+        assert outcome.passed
+    expectations = parse_script(
+        "users: [alice]\nsteps: []\n"
+        "expect: [{delivered: chatted}, {delivered: {event: chatted, user: alice}}]",
+        file="x.yaml",
+    ).expectations
+
+    def resolve(_: Text) -> str:
+        raise PlayError("nobody is called that")
+
+    with pytest.raises(PlayError):
+        ExpectationObserver(expectations, resolve, deliveries=StoryDeliveries(lambda: sim.handlers))
+    assert not sim.handlers._followers
 
 
 async def test_an_expectation_follows_so_many_events_and_says_so(sim: AsyncSimulator) -> None:

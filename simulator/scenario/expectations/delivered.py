@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from simulator.scenario.deliveries import Deliveries, DeliveryOutcome, Following, Hold
@@ -44,11 +45,15 @@ class DeliveredWatch(EventWatch):
         """`target` is the one that counts; None: all."""
         super().__init__(expectation, wanted, label)
         self._deliveries = deliveries
-        self._following: Following = deliveries.follow()
         self._target = target
         self._events: dict[str, _Followed] = {}
         self._nameless = 0
         self._too_many = False
+
+    @cached_property
+    def _following(self) -> Following:
+        """Begun with the first event: what never begins is never closed."""
+        return self._deliveries.follow()
 
     def see(
         self, topic: str, name: str, user_id: str | None, event: Mapping[str, Any], time_ns: int
@@ -70,7 +75,8 @@ class DeliveredWatch(EventWatch):
 
     def close(self) -> None:
         """Follow no longer, and forget the events."""
-        self._following.close()
+        if "_following" in vars(self):
+            self._following.close()
         self._events.clear()
 
     def hold(self) -> Hold | None:
