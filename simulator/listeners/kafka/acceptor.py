@@ -91,10 +91,11 @@ class Acceptor:
             try:
                 client, address = await loop.sock_accept(listening)
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                exhausted = error.errno in _EXHAUSTED  # else the client was gone again
+                if exhausted:
                     logger.error("no client can be accepted: %s", error.strerror)
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                continue  # else the client was gone again
+                await asyncio.sleep(_PAUSE_SECONDS if exhausted else 0)
+                continue
             listening.accepted = None
             making = loop.create_task(self._make(client, f"{address[0]}:{address[1]}", tls))
             self._making.add(making)
