@@ -22,7 +22,7 @@ _LETTERS: Final[Ranges] = ((97, 122), (65, 90))
 _SIGNS: Final[Ranges] = ((33, 47), (58, 64), (91, 96), (123, 126))
 _SPACE: Final[Ranges] = ((32, 32),)
 ASCII: Final[Ranges] = (*_LETTERS, *_DIGITS, *_SIGNS, *_SPACE)
-__BEYOND_ASCII: Final[Ranges] = ((0xA1, 0x17F), (0, 31))
+_BEYOND_ASCII: Final[Ranges] = ((0xA1, 0x17F), (0, 31))
 _SURROGATES: Final = (0xD800, 0xDFFF)
 
 _CATEGORIES: Final[dict[str, Ranges]] = {
@@ -82,7 +82,7 @@ def members(items: Sequence[Any]) -> Ranges:
 
 def without(excluded: Ranges) -> Ranges:
     """Some characters outside of ranges."""
-    rest = _minus(ASCII, excluded) or _minus(__BEYOND_ASCII, excluded)
+    rest = _minus(ASCII, excluded) or _minus(_BEYOND_ASCII, excluded)
     rest = rest or _minus(((0, 0x10FFFF),), (*excluded, _SURROGATES))
     if not rest:
         raise Unmakeable("a set in it leaves no character")
