@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from simulator import Simulator
+from simulator.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +43,12 @@ def test_python_examples_pass(pytester: pytest.Pytester) -> None:
 def test_python_examples_of_the_reference_pass(pytester: pytest.Pytester) -> None:
     scope = "asyncio_default_fixture_loop_scope=function"
     assert run_python_examples(pytester, PYTHON, "-o", scope) >= 15
+
+
+def test_the_reference_lists_every_setting() -> None:
+    arguments = PYTHON.split("\n## Starting and stopping\n")[1].split("\n\n`with`")[0]
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", arguments, re.MULTILINE)))
+    assert sorted(listed) == sorted(field.name for field in fields(Settings))
 
 
 @pytest.mark.parametrize("number", range(len(blocks("yaml"))))

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.clusters.addresses import ClusterAddress
-from simulator.log import Headers, TopicLog
+from simulator.clusters.messages import headers_of, key_of, timestamp_of, value_of
+from simulator.log import TopicLog
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -207,35 +208,18 @@ class Mirror:
                 self._lost()
 
     def _copy(self, message: Message, topic: str, partition: int, offset: int) -> None:
-        value = _as_bytes(message.value())
+        value = value_of(message)
         try:
             self._log.append_at(
                 topic,
                 partition,
                 offset,
                 value,
-                key=_as_bytes(message.key()),
-                timestamp=_timestamp(message),
-                headers=_headers(message),
+                key=key_of(message),
+                timestamp=timestamp_of(message),
+                headers=headers_of(message),
                 unchecked=self._is_unchecked(topic, value),
             )
         except Exception as error:  # it holds up no others: LogFull, where it is larger than all
             logger.warning("%s-%d@%d is left out: %r", topic, partition, offset, error)
             self._log.skip_to(topic, partition, offset + 1)
-
-
-def _timestamp(message: Message) -> int:
-    """Milliseconds; -1 for a record of a format that has none, as in Kafka."""
-    from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
-
-    kind, timestamp = message.timestamp()
-    return -1 if kind == TIMESTAMP_NOT_AVAILABLE else timestamp
-
-
-def _headers(message: Message) -> Headers:
-    headers: Any = message.headers() or ()
-    return tuple((name, _as_bytes(value)) for name, value in headers)
-
-
-def _as_bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.clusters.addresses import ClusterAddress
 from simulator.clusters.asking import ANSWER_S, Trouble, ask, why
+from simulator.clusters.messages import headers_of, key_of, timestamp_of, value_of
 from simulator.clusters.offsets import Bounds, Offsets, Partition
 from simulator.clusters.writer import NO_CLIENT, ClusterUnavailable
 from simulator.log import Record
@@ -268,19 +269,14 @@ def _consumer(address: ClusterAddress, trouble: Trouble) -> Consumer:
 
 
 def _record_of(message: Message) -> Record:
-    headers: Any = message.headers() or ()
     return Record(
         topic=message.topic() or "",
         partition=message.partition() or 0,
         offset=message.offset() or 0,
-        timestamp=message.timestamp()[1],
-        key=_as_bytes(message.key()),
-        value=_as_bytes(message.value()),
-        headers=tuple((name, _as_bytes(value)) for name, value in headers),
+        timestamp=timestamp_of(message),
+        key=key_of(message),
+        value=value_of(message),
+        headers=headers_of(message),
         position=UNKNOWN_POSITION,
         unchecked=False,
     )
-
-
-def _as_bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value

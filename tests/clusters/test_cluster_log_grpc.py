@@ -171,9 +171,7 @@ def test_what_is_refused(broker: BrokerStub) -> None:
         assert "the topics are those of the Kafka cluster" in refused.value.details()
 
 
-def test_a_cluster_that_is_away(
-    cluster: Simulator, broker: BrokerStub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cluster_that_is_away(cluster: Simulator, broker: BrokerStub) -> None:
     """Publishers are told; subscribers stay, and miss nothing."""
     produce(cluster, "0")
     stream = broker.Subscribe(request(max_records=2), timeout=PATIENCE)
