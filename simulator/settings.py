@@ -49,8 +49,8 @@ class Settings:
     brokers by Kafka's own names, such as `{"num.partitions": 4}`. `security`: logins, TLS and
     ACLs of Kafka's clients, by default none. `kafka_validation`: whether records that Kafka's
     clients produce and that are no events of their topic are refused, marked as unchecked, or not
-    looked at. `handlers`: event handler
-    apps, `host:port`, to which events are delivered. `max_bytes`: the bound on what the log holds.
+    looked at. `handlers`: event handler apps, `host:port`, to which events are delivered.
+    `max_bytes`: the bound on what the log holds.
     `specs`: AsyncAPI documents, or directories of them, whose events exist beside the Chat Events.
     `log`: an existing Kafka cluster, `kafka://host:port,...`, whose topics are served instead of
     topics of the simulator's own: those of the catalogue, and `log_topics`.

@@ -1,8 +1,7 @@
 """Records as `simulator record` writes them (.jsonl), sent to a running simulator.
 
 They may be more than a script can hold, so they go as records, in chunks, with the times that they
-had. They are read twice: first all of them, so that a bad line is told
-before anything is sent.
+had. They are read twice: first all of them, so that a bad line is told before anything is sent.
 """
 
 from __future__ import annotations
@@ -160,13 +159,14 @@ class _Sending:
     def flush(self) -> None:
         """Send what has been added."""
         chunk, self._chunk, self._bytes = self._chunk, [], 0
+        names, self._names = self._names, []
         if not chunk:
             return
         done = 0
         while done < len(chunk):
-            done += self._publish(chunk[done:])
-        self.events.update(self._names)
-        self._names = []
+            sent = self._publish(chunk[done:])
+            self.events.update(names[done : done + sent])
+            done += sent
         self._look(self.events, self._at)
 
     def _publish(self, chunk: Sequence[tuple[Record, PublishRecord]]) -> int:

@@ -16,7 +16,7 @@ RECORDS: Final = ".jsonl"
 
 
 class Wishes(NamedTuple):
-    """What the command line says about a play, and what it names: a story, a script, records."""
+    """A play as the command line has it; those of `cluster` and `shard` go to a cluster."""
 
     story: str
     seed: int | None

@@ -14,6 +14,7 @@ import pytest
 from command_line import FREE_PORTS, run, served
 
 from simulator import Event, Simulator
+from simulator.log.record import MAX_HEADERS
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "handlers"))
 from handler_apps import HandlerApp
@@ -158,6 +159,17 @@ def test_a_bad_line_is_told_before_anything_is_sent(there: Simulator, tmp_path: 
     assert done.returncode == 1
     assert f"{file}:2: no record" in done.stderr
     assert there.events() == []
+
+
+def test_records_of_the_same_request_count_as_sent(there: Simulator, tmp_path: Path) -> None:
+    headers = [{"name": "a", "value": "b"}] * (MAX_HEADERS + 1)
+    wrong = {"topic": "notes", "timestamp": START, "key": "k", "value": "x", "headers": headers}
+    file = written(tmp_path / "a.jsonl", [connected(0), connected(1), wrong, connected(2)])
+    done = run("play", file, "--server", there.grpc_target)
+    assert done.returncode == 1
+    assert f"{file}:3: " in done.stderr
+    assert "(2 records were sent before)" in done.stderr
+    assert len(there.events()) == 2
 
 
 def test_what_the_simulator_refuses_is_told_with_its_line(tmp_path: Path) -> None:

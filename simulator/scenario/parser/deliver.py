@@ -105,11 +105,8 @@ _RECORD: Final = Record(
     short=Short(_TargetOrOff(), "to", lambda node: not isinstance(node, MapNode)),
 )
 
-_IN_SECONDS: Final = {
-    "backoff": "backoff_s",
-    "max_backoff": "max_backoff_s",
-    "deadline": "deadline_s",
-}
+_IN_SECONDS: Final = ("backoff", "max_backoff", "deadline")
+"""What the settings call `backoff_s` and so on."""
 
 
 class DeliverKind(Kind[Values]):
