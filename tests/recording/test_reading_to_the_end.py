@@ -66,7 +66,7 @@ def transaction(cluster: Simulator, *texts: str) -> Producer:
 
 
 def test_what_an_open_transaction_holds_back_is_told(cluster: Simulator) -> None:
-    """It used to be left out without a word: consumers find an end of the partition there."""
+    """Consumers of what is committed find an end of the partition there."""
     write(cluster, "before")
     producer = transaction(cluster, "within")
     write(cluster, "behind")
