@@ -76,7 +76,7 @@ class ExistingCluster:
         found = await admin.find_at_first(self._names)
         missing = [name for name in self._names if name not in found]
         self._adopt(found | await admin.create(missing))
-        self._groups = ClusterGroups(admin, self._log)
+        self._groups = ClusterGroups(self.servers, self._log)
         self._groups.start()
         self.outlet.start()
         self._mirror.start()

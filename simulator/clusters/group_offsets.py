@@ -5,17 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from simulator.clusters.cluster_admin import (
-    QUICKLY_S,
-    ClusterAdmin,
-    ClusterRefuses,
-    answers,
-    error_of,
-)
+from simulator.clusters.cluster_admin import ClusterRefuses
+from simulator.clusters.group_client import GroupClient
 from simulator.errors import SimulatorError
 from simulator.log import TopicLog
 from simulator.log.groups import Commit, Place
@@ -30,6 +25,9 @@ AGAIN_S: Final = 1.0
 LAST_S: Final = 5.0
 """How long a stop waits for the last commits."""
 
+CLIENTS: Final = 16
+"""How many groups keep their connections to the cluster; each has some threads."""
+
 logger = logging.getLogger("simulator.clusters")
 
 
@@ -39,10 +37,11 @@ class ClusterGroups:
     Their members are not: the cluster takes commits of a group only while it has no members there.
     """
 
-    def __init__(self, admin: ClusterAdmin, log: TopicLog) -> None:
-        self._admin = admin.client
-        self._servers = admin.servers
+    def __init__(self, servers: str, log: TopicLog) -> None:
+        self._servers = servers
         self._log = log
+        self._clients: dict[str, GroupClient] = {}
+        """Those that nobody is using, the one used last at the end."""
         self._written: dict[str, dict[Place, int]] = {}
         self._changed = asyncio.Event()
         self._asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -66,14 +65,14 @@ class ClusterGroups:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_S):
                 await self._flush_all()
+        while self._clients:
+            self._clients.popitem()[1].close()
 
     async def load(self, group: str) -> Mapping[Place, int]:
         """Return where a group has come to; the cluster knows unless the group has members here.
 
         Raises LogUnavailable or ClusterRefuses.
         """
-        from confluent_kafka import ConsumerGroupTopicPartitions
-
         groups = self._log.groups
         async with self._asking[group]:
             if groups.members(group):
@@ -81,22 +80,21 @@ class ClusterGroups:
             with suppress(ClusterRefuses):  # then what the cluster knows is what counts
                 await self._write(group)
             before = groups.commits(group)
-            asked = [ConsumerGroupTopicPartitions(group)]
-            futures = self._admin.list_consumer_group_offsets(asked, request_timeout=QUICKLY_S)
-            (answer,) = (await answers(futures)).values()
-            self._check(group, answer)
-            for found in answer.topic_partitions:
-                place = (found.topic, found.partition)
+            async with self._client(group) as client:
+                found = await client.committed(self._places())
+            for place, offset in found.items():
                 newer = groups.commit_at(group, place) is not before.get(place)  # meanwhile, here
-                if (
-                    found.error is None
-                    and found.offset >= 0
-                    and self._is_followed(place)
-                    and not newer
-                ):
-                    self._written.setdefault(group, {})[place] = found.offset
-                    groups.store(group, *place, Commit(found.offset))
+                if self._is_followed(place) and not newer:
+                    self._written.setdefault(group, {})[place] = offset
+                    groups.store(group, *place, Commit(offset))
             return groups.offsets(group)
+
+    def _places(self) -> list[Place]:
+        return [
+            (topic.name, partition)
+            for topic in self._log.topics()
+            for partition in range(len(topic.partitions))
+        ]
 
     def _is_followed(self, place: Place) -> bool:
         topic, partition = place
@@ -114,27 +112,35 @@ class ClusterGroups:
                 del written[place]
 
     async def _write(self, group: str) -> None:
-        from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-
         written = self._written.setdefault(group, {})
         offsets = dict(self._log.groups.offsets(group))
         changed = {place: at for place, at in offsets.items() if written.get(place) != at}
         if not changed:
             return
-        wanted = [TopicPartition(*place, at) for place, at in changed.items()]
-        asked = [ConsumerGroupTopicPartitions(group, wanted)]
-        futures = self._admin.alter_consumer_group_offsets(asked, request_timeout=QUICKLY_S)
-        (answer,) = (await answers(futures)).values()
-        self._check(group, answer)
-        for found in answer.topic_partitions:
-            if found.error is not None:
-                raise self._failure(group, found.error)
+        async with self._client(group) as client:
+            await client.commit(changed)
         written.update(changed)
 
-    def _check(self, group: str, answer: object) -> None:
-        error = error_of(answer)
-        if error is not None:
-            raise self._failure(group, error)
+    @asynccontextmanager
+    async def _client(self, group: str) -> AsyncIterator[GroupClient]:
+        """Who asks for the group, whose lock is held; errors as those of `load`."""
+        from confluent_kafka import KafkaException
+
+        client = self._clients.pop(group, None) or GroupClient(self._servers, group)
+        try:
+            yield client
+        except KafkaException as error:
+            client.close()
+            raise self._failure(group, error.args[0]) from None
+        except TimeoutError:
+            client.close()
+            raise LogUnavailable(f"{self._servers}: offsets of group {group}: timed out") from None
+        except BaseException:
+            client.close()
+            raise
+        self._clients[group] = client
+        while len(self._clients) > CLIENTS:
+            self._clients.pop(next(iter(self._clients))).close()
 
     def _failure(self, group: str, error: KafkaError) -> SimulatorError:
         kind = LogUnavailable if error.code() < 0 or error.retriable() else ClusterRefuses

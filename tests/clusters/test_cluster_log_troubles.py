@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from clusters_filled import PATIENCE, address, produce
 
 from simulator import AsyncSimulator, Simulator
 from simulator.clusters import ClusterAddress
-from simulator.clusters.cluster_admin import ClusterAdmin
 from simulator.clusters.group_offsets import ClusterGroups
 from simulator.clusters.mirror import Mirror
 from simulator.clusters.outlet import MAX_BACKLOG
@@ -36,7 +36,7 @@ async def test_whoever_waits_is_told_when_it_is_stopped(
 async def test_the_last_commits_go_on_when_it_is_stopped(cluster: Simulator) -> None:
     log = TopicLog()
     log.create_topic("chat")
-    groups = ClusterGroups(ClusterAdmin(ClusterAddress.parse(address(cluster))), log)
+    groups = ClusterGroups(cluster.bootstrap_servers, log)
     groups.start()
     log.groups.commit("late", "chat", 0, 0)
     await groups.stop()
@@ -44,12 +44,37 @@ async def test_the_last_commits_go_on_when_it_is_stopped(cluster: Simulator) -> 
     assert (group.name, group.offsets[0].topic, group.offsets[0].offset) == ("late", "chat", 0)
 
 
+async def test_a_group_commits_while_the_cluster_is_away(cluster: Simulator) -> None:
+    """With the admin API of librdkafka this ended the process, by a failed assertion."""
+    log = TopicLog()
+    log.create_topic("chat")
+    for _ in range(2):
+        log.append("chat", b"{}", timestamp=0)
+    groups = ClusterGroups(cluster.bootstrap_servers, log)
+    log.groups.commit("patient", "chat", 0, 1)
+    await groups.flush("patient")  # it has found its coordinator
+    await asyncio.to_thread(cluster.kafka.stop_broker, 1)
+    log.groups.commit("patient", "chat", 0, 2)
+    with pytest.raises(LogUnavailable, match="offsets of group patient"):
+        await groups.flush("patient")
+    await asyncio.to_thread(cluster.kafka.start_broker, 1)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(LogUnavailable):
+                await groups.flush("patient")
+                break
+    assert await groups.load("patient") == {("chat", 0): 2}
+    (group,) = await asyncio.to_thread(cluster.groups)
+    assert group.offsets[0].offset == 2
+    await groups.stop()
+
+
 async def test_what_a_group_commits_while_the_cluster_is_asked_stays(cluster: Simulator) -> None:
     log = TopicLog()
     log.create_topic("chat")
     for _ in range(3):
         log.append("chat", b"{}", timestamp=0)
-    groups = ClusterGroups(ClusterAdmin(ClusterAddress.parse(address(cluster))), log)
+    groups = ClusterGroups(cluster.bootstrap_servers, log)
     log.groups.commit("busy", "chat", 0, 1)
     await groups.flush("busy")
     asking = asyncio.create_task(groups.load("busy"))
