@@ -22,9 +22,17 @@ HANDSHAKE_SECONDS: Final = 10.0
 """How long a client may take for the handshake of TLS."""
 
 _BACKLOG: Final = 100
-_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_GONE: Final = (
+    errno.ECONNABORTED,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.EPERM,
+    errno.EPROTO,
+)
+"""The client was gone again, or is kept away (Linux, accept(2))."""
 _PAUSE_SECONDS: Final = 1.0
-"""Before the next client is accepted, when the process can have no more sockets."""
+"""Before the next client is accepted, when none can be, as where there are no more sockets."""
 
 logger = logging.getLogger("simulator.kafka")
 
@@ -91,10 +99,10 @@ class Acceptor:
             try:
                 client, address = await loop.sock_accept(listening)
             except OSError as error:
-                exhausted = error.errno in _EXHAUSTED  # else the client was gone again
-                if exhausted:
+                gone = error.errno in _GONE
+                if not gone:
                     logger.error("no client can be accepted: %s", error.strerror)
-                await asyncio.sleep(_PAUSE_SECONDS if exhausted else 0)
+                await asyncio.sleep(0 if gone else _PAUSE_SECONDS)
                 continue
             listening.accepted = None
             making = loop.create_task(self._make(client, f"{address[0]}:{address[1]}", tls))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from simulator import AsyncSimulator, KafkaSecurity
+from simulator.listeners.kafka.acceptor import Acceptor
 from simulator.simulator import Settings
 from simulator.testing.certificates import make_certificates
 
@@ -97,3 +99,16 @@ async def test_all_addresses_of_a_host_have_one_port() -> None:
             with socket.socket(family, socket.SOCK_STREAM) as client:
                 client.settimeout(60)
                 client.connect(at)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it can be shut down in other ways")
+async def test_a_port_that_accepts_nobody_any_more_holds_nothing_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    acceptor = await Acceptor.listen("127.0.0.1", 0, asyncio.Protocol, None)
+    for each in acceptor._sockets:
+        each.shutdown(socket.SHUT_RDWR)  # from now on, accept fails at once
+    for _ in range(100):
+        await asyncio.sleep(0)
+    await acceptor.close()
+    assert caplog.text.count("no client can be accepted: Invalid argument") == 1
