@@ -206,6 +206,9 @@ class Mirror:
                 if partition < self._partitions.get(topic, 0) and partition >= 0:
                     self._stuck.add(place)
                 self._lost()
+            elif error.code() > 0 and not error.retriable():
+                where = f"{self._address.servers}: topic {topic}, partition {partition}"
+                logger.warning("%s cannot be read: %s", where, error.str())
 
     def _copy(self, message: Message, topic: str, partition: int, offset: int) -> None:
         value = value_of(message)

@@ -8,12 +8,13 @@ from contextlib import suppress
 import pytest
 from clusters_filled import PATIENCE, address, produce
 
-from simulator import AsyncSimulator, Simulator
-from simulator.clusters import ClusterAddress
+from simulator import AsyncSimulator, KafkaSecurity, Simulator
+from simulator.clusters import ClusterAddress, mirror
 from simulator.clusters.group_offsets import ClusterGroups
 from simulator.clusters.mirror import Mirror
 from simulator.clusters.outlet import MAX_BACKLOG
 from simulator.log import TopicLog
+from simulator.log.acls import Acl, Operation, PatternType, Permission, ResourceType
 from simulator.publishing import LogUnavailable
 from simulator.settings import Settings
 
@@ -100,17 +101,36 @@ async def test_a_record_that_nobody_can_take_holds_up_no_others(cluster: Simulat
     produce(cluster, "chat", b"first", b"odd", b"last")
     log, went_on = TopicLog(), asyncio.Event()
     log.create_topic("chat")
-    mirror = Mirror(
+    reader = Mirror(
         ClusterAddress.parse(address(cluster)), log, is_unchecked, went_on.set, lambda: None
     )
-    mirror.follow("chat", 1)
-    mirror.start()
+    reader.follow("chat", 1)
+    reader.start()
     try:
         async with asyncio.timeout(PATIENCE):
             while log.bounds("chat", 0)[1] < 3:
                 went_on.clear()
                 await went_on.wait()
     finally:
-        await mirror.stop()
+        await reader.stop()
     found = log.read("chat", 0, 0, max_records=9)
     assert [record.value for record in found] == [b"first", b"last"]
+
+
+async def test_a_topic_that_may_not_be_read_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    security = KafkaSecurity(authorize=True, allow_everyone_if_no_acl_found=True)
+    async with AsyncSimulator(Settings(grpc_port=None, security=security)) as cluster:
+        assert cluster._kafka is not None
+        acls = cluster._kafka.cluster.guard.acls
+        assert acls is not None
+        only = (PatternType.LITERAL, "User:ANONYMOUS", "*", Operation.DESCRIBE, Permission.ALLOW)
+        acls.add(Acl(ResourceType.TOPIC, "chat", *only))
+        log = f"kafka://{cluster.bootstrap_servers}"
+        told = asyncio.Event()
+        monkeypatch.setattr(mirror.logger, "filters", [lambda _: told.set() or True])
+        async with AsyncSimulator(Settings(log=log, grpc_port=None)), asyncio.timeout(PATIENCE):
+            await told.wait()
+    assert "topic chat, partition 0 cannot be read: " in caplog.text
+    assert "uthorization failed" in caplog.text
