@@ -39,7 +39,7 @@ class StoryDeliveries:
     def standing(self, target: str) -> str:
         """How a delivery stands, in words."""
         delivery = self._handlers().deliveries.get(target)
-        return "no target any more" if delivery is None else delivery.report().standing
+        return "no target" if delivery is None else delivery.report().standing
 
     def settled(self, target: str) -> bool:
         """Whether a target has dealt with all that is there, or is none any more."""

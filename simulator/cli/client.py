@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 DEADLINE_S: Final = 15.0
 """For calls that are answered at once; those that follow something have none."""
 
+PUBLISH_S: Final = 40.0
+"""For publishing: a simulator on top of a Kafka cluster waits 30 s for that before it gives up."""
+
+_OURS: Final = re.compile(
+    r"shutting down|takes nothing|has not acknowledged|offsets of group|has not been read"
+    r"|was stopped"
+)
+"""What a simulator says with UNAVAILABLE, and gRPC, which has found nobody to ask, does not."""
+
 _REQUEST_FIELD: Final = re.compile(
     r"(records|topics?|event|before|from|filter|group|name|yaml|target|settings)"
     r"(\[\d+\])?(\.\w+(\[\d+\])?)*: ",
@@ -121,8 +130,8 @@ class Client:
 
     def publish(self, request: broker.PublishRequest) -> broker.PublishResponse:
         """Append records, all or none."""
-        with self.answers():
-            return self._broker.Publish(request, timeout=DEADLINE_S)
+        with self.answers(PUBLISH_S):
+            return self._broker.Publish(request, timeout=PUBLISH_S)
 
     def publish_stream(
         self, requests: Iterator[broker.PublishRequest]
@@ -165,18 +174,20 @@ class Client:
         return [(user.user_id, user.name) for user in answer.users]
 
     @contextmanager
-    def answers(self) -> Iterator[None]:
+    def answers(self, deadline_s: float = DEADLINE_S) -> Iterator[None]:
         """Turn the errors of calls into ones that a user can read."""
         try:
             yield
         except grpc.RpcError as error:
             refused = error.code() is grpc.StatusCode.INVALID_ARGUMENT
             details = error.details() or ""
-            raise ServerError(self._explain(error), details, is_refusal=refused) from None
+            raise ServerError(
+                self._explain(error, deadline_s), details, is_refusal=refused
+            ) from None
 
-    def _explain(self, error: grpc.RpcError) -> str:
+    def _explain(self, error: grpc.RpcError, deadline_s: float) -> str:
         code, details = error.code(), error.details() or ""
-        if code is grpc.StatusCode.UNAVAILABLE and "shutting down" not in details:
+        if code is grpc.StatusCode.UNAVAILABLE and not _OURS.search(details):
             port = self.target.rpartition(":")[2]
             option = "" if port == "50051" else f" --grpc-port {port}"
             return (
@@ -186,7 +197,7 @@ class Client:
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return f"what answers at {self.target} is no simulator of this version"
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return f"no answer from {self.target} in {DEADLINE_S:.0f} s"
+            return f"no answer from {self.target} in {deadline_s:.0f} s"
         return _without_field(details) or f"{self.target} answers {code.name}"
 
 

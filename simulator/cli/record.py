@@ -150,6 +150,10 @@ def record(
     from simulator.recording.sources import Until
 
     names = [name for text in topics for name in text.split(",") if name]
+    if not names:
+        raise click.UsageError("--topics names no topic", ctx)
+    if key == "":
+        raise click.UsageError("--key is empty, and everybody could guess it", ctx)
     until = Until(_seconds(until_idle), count, _seconds(duration))
     records = _read(source, names, until, latest=since == "latest")
     if not records:

@@ -192,6 +192,7 @@ def test_what_is_too_long_for_a_script_becomes_lines(cluster: Simulator, tmp_pat
     [
         (["--from", "host:1"], "write kafka://host:port or grpc://host:port"),
         (["--topics", "nothing"], "nothing"),
+        (["--key", ""], "--key is empty"),
         (["-o", "a.txt"], "the ending says what to write"),
         (["--key", "x", "--keep-ids"], "give one of them"),
         (["--since", "latest"], "needs --until-idle"),
@@ -205,6 +206,12 @@ def test_wrong_usage(source: str, tmp_path: Path, options: list[str], text: str)
     assert done.returncode in (1, 2)
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_no_topic(tmp_path: Path) -> None:
+    done = run("record", "--from", "grpc://host:1", "--topics", ",", "-o", str(tmp_path / "a.yaml"))
+    assert done.returncode == 2
+    assert "--topics names no topic" in done.stderr
 
 
 def test_an_empty_topic(source: str, tmp_path: Path, cluster: Simulator) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import Consumer, Producer, TopicPartition
 from google.protobuf.empty_pb2 import Empty
 
 from simulator import Simulator
+from simulator.cli import cli
 from simulator.v1 import broker_pb2, chat_pb2, record_pb2, scenarios_pb2
 from simulator.v1.broker_pb2_grpc import BrokerStub
 from simulator.v1.chat_pb2_grpc import ChatStub
@@ -185,3 +187,18 @@ def test_a_cluster_that_is_away(cluster: Simulator, broker: BrokerStub) -> None:
     cluster.kafka.start_broker(1)
     produce(cluster, "2")
     assert [record.offset for record in next(reading).records] == [1]
+
+
+def test_a_cluster_that_is_away_on_the_command_line(
+    cluster: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the cluster that does not answer, and not the simulator."""
+    monkeypatch.setattr("simulator.clusters.outlet.ACKNOWLEDGED_S", 1)
+    log = f"kafka://{cluster.bootstrap_servers}"
+    with Simulator(log=log) as sim:
+        cluster.kafka.stop_broker(1)
+        options = ["produce", "chat", "userConnected", "--server", sim.grpc_target]
+        told = CliRunner().invoke(cli, options)
+    assert told.exit_code == 1
+    assert "the cluster has not acknowledged a record" in told.output
+    assert "no simulator answers" not in told.output
