@@ -78,7 +78,9 @@ class _OneLine(logging.Formatter):
             return super().format(record)
         text = safe(record.getMessage().partition("\n")[0])
         error = record.exc_info[1] if record.exc_info else None
-        return f"Error: {text}" if error is None else f"Error: {_unexpected(error)}"
+        if error is not None:
+            return f"Error: {_unexpected(error)}"
+        return f"{'Warning' if record.levelno <= logging.WARNING else 'Error'}: {text}"
 
 
 def _report_thread(args: threading.ExceptHookArgs) -> None:

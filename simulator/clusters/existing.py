@@ -187,6 +187,7 @@ class ExistingCluster:
 
     async def _watch(self) -> None:
         """See that topics are deleted, made, made again, or get more partitions."""
+        away = False
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
@@ -194,8 +195,13 @@ class ExistingCluster:
             self._look_now.clear()
             try:
                 await self._look()
+                if away:
+                    logger.warning("%s: answers again", self.servers)
+                away = False
             except SimulatorError as error:
-                logger.info("%s", error)  # it is away; it is asked again
+                if not away:
+                    logger.warning("%s; it is asked again until it answers", error)
+                away = True
             except Exception:
                 logger.exception("looking at the topics of %s", self.servers)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Awaitable
 from contextlib import suppress
 
 import pytest
@@ -134,3 +136,39 @@ async def test_a_topic_that_may_not_be_read_is_told(
             await told.wait()
     assert "topic chat, partition 0 cannot be read: " in caplog.text
     assert "uthorization failed" in caplog.text
+
+
+class Heard(logging.Handler):
+    """Wakes whoever waits for a message that begins in some way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._wanted: tuple[str, asyncio.Event] = ("", asyncio.Event())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        words, event = self._wanted
+        if words in record.getMessage():
+            self._loop.call_soon_threadsafe(event.set)
+
+    def wait_for(self, words: str) -> Awaitable[object]:
+        """Listen from now on."""
+        event = asyncio.Event()
+        self._wanted = (words, event)
+        return asyncio.wait_for(event.wait(), PATIENCE)
+
+
+async def test_a_cluster_that_goes_away_and_comes_back_is_told(cluster: Simulator) -> None:
+    heard = Heard()
+    logger = logging.getLogger("simulator.clusters")
+    logger.addHandler(heard)
+    try:
+        async with AsyncSimulator(Settings(log=address(cluster), grpc_port=None)):
+            gone = heard.wait_for("; it is asked again until it answers")
+            await asyncio.to_thread(cluster.kafka.stop_broker, 1)
+            await gone
+            back = heard.wait_for(": answers again")
+            await asyncio.to_thread(cluster.kafka.start_broker, 1)
+            await back
+    finally:
+        logger.removeHandler(heard)
