@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from simulator.errors import SimulatorError
 from simulator.suggestions import closest, did_you_mean
+from simulator.topic_names import broken_rule
 
 STATUS_CODES: Final = (
     "CANCELLED",
@@ -114,6 +115,11 @@ class DeliverySettings:
     chaos: Chaos = Chaos()
 
     def __post_init__(self) -> None:
+        if self.group == "":
+            raise InvalidDeliverySetting("group", self.group, "it must not be empty")
+        rule = None if self.dead_letters is None else broken_rule(self.dead_letters)
+        if rule is not None:
+            raise InvalidDeliverySetting("dead_letters", self.dead_letters, rule)
         if self.start not in ("earliest", "latest"):
             raise InvalidDeliverySetting("start", self.start, "use earliest or latest")
         if not 1 <= self.batch_size <= MAX_BATCH:

@@ -26,7 +26,7 @@ DOOR = {*FOUNDATION, "catalog", "log", "publishing"}
 """What a room may know that hands events to the log."""
 
 ALLOWED = {
-    "delivery_settings": {"errors", "suggestions"},
+    "delivery_settings": {"errors", "suggestions", "topic_names"},
     "errors": set(),
     "instants": {"errors"},
     "loopback": set(),

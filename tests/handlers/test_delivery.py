@@ -418,6 +418,8 @@ async def test_targets_are_added_once_and_removed_by_name(sim: AsyncSimulator) -
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
+        ("group", ""),
+        ("dead_letters", "no topic"),
         ("start", "middle"),
         ("batch_size", 0),
         ("attempts", 0),

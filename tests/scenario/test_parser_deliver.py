@@ -77,6 +77,8 @@ def test_all_settings() -> None:
         ("{to: 'h:1', retried_codes: [UNIMPLEMENTED]}", "4:41: delivery: retried_codes="),
         ("{to: 'h:1', retried_codes: [INTERNALL]}", "(did you mean 'INTERNAL'?)"),
         ("{to: 'h:1', chaos: {delay: 1h}}", "4:33: delivery: delay_ms=3600000 cannot be"),
+        ("{to: 'h:1', group: ''}", "4:33: delivery: group='' cannot be: it must not be empty"),
+        ("{to: 'h:1', dead_letters: a b}", "4:40: delivery: dead_letters='a b' cannot be: only"),
         ("{to: 'h:1', deadline: 0s}", "4:36: expected at least 1ms"),
     ],
 )
