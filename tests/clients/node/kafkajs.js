@@ -57,6 +57,9 @@ const produce = ({ servers, topic, records, codec }) =>
     return records.map((_, n) => Number(baseOffset) + n);
   });
 
+// Each takes more than a second, since the client itself tries five times.
+const COMMIT_ATTEMPTS = 20;
+
 const transactional = (transaction) => ({
   transactionalId: transaction,
   idempotent: true,
@@ -114,8 +117,16 @@ async function consume(servers, topic, options) {
     autoCommit: false,
     eachMessage: async ({ partition, message }) => reader.put(told(partition, message)),
   });
-  reader.commit = (topic, offset) =>
-    consumer.commitOffsets([{ topic, partition: 0, offset: String(offset) }]);
+  // It goes to the coordinator of its last join: where that is gone, only after the next one.
+  reader.commit = async (topic, offset) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await consumer.commitOffsets([{ topic, partition: 0, offset: String(offset) }]);
+      } catch (error) {
+        if (attempt === COMMIT_ATTEMPTS || !/Broker \d+ not found/.test(error.message)) throw error;
+      }
+    }
+  };
   reader.close = () => consumer.disconnect();
   return { consumer, reader, joined };
 }
